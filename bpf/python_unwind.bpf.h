@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Layer 3: the chain of interpreter frames of the running thread, driven by the offset table in
+ * `pythons`. A sampled thread is stopped at an instruction, so its chain is consistent.
+ */
+#ifndef PYEBPF_PYTHON_UNWIND_BPF_H
+#define PYEBPF_PYTHON_UNWIND_BPF_H
+
+#include "maps.bpf.h"
+
+#define PY_FRAME_BYTES 80 /* of _PyInterpreterFrame that we read: all versions' owner is below */
+#define PY_TSTATE_MASK 0x1ff
+
+static __always_inline u64 py_u64(u8 *bytes, u64 offset, u64 mask)
+{
+	ADD_MASKED(bytes, offset, mask);
+	return *(u64 *)bytes;
+}
+#define py_load(bytes, offset, mask_const) \
+	({ u8 *at_ = (bytes); u64 off_ = (offset); ADD_MASKED(at_, off_, mask_const); *(u64 *)at_; })
+
+static __always_inline struct wire_python_config *py_config(struct scratch *s)
+{
+	u32 slot = s->process.python;
+	return bpf_map_lookup_elem(&pythons, &slot);
+}
+
+/* Value of the GIL-state key in the running thread; 0 = the thread has none. */
+static __always_inline u64 py_key_value(struct wire_python_config *p, u64 thread_pointer)
+{
+	u32 key = p->key_plus_one;
+	u64 tsd = 0, value = 0;
+
+	if (!key) {
+		u32 made[2] = {}; /* Py_tss_t: {initialized, key} */
+		if (bpf_probe_read_user(made, 8, (void *)p->key_address) || !made[0])
+			return 0;
+		key = made[1] + 1;
+		p->key_plus_one = key;
+	}
+	key--;
+	if (p->state_kind == WIRE_PY_STATE_KEY_MUSL) {
+		if (bpf_probe_read_user(&tsd, 8, (void *)(thread_pointer + p->tsd_level1)))
+			return 0;
+		bpf_probe_read_user(&value, 8, (void *)(tsd + 8 * (u64)key));
+		return value;
+	}
+	/* glibc: 32 keys lie in the descriptor, in front of the table of further blocks */
+	if (key < 32) {
+		tsd = thread_pointer + p->tsd_level1 - 32 * (u64)p->tsd_data_size;
+	} else if (bpf_probe_read_user(&tsd, 8, (void *)(thread_pointer + p->tsd_level1 + 8 * (u64)(key >> 5 & 31)))) {
+		return 0;
+	}
+	bpf_probe_read_user(&value, 8,
+			    (void *)(tsd + p->tsd_data_size * (u64)(key & 31) + p->tsd_data_offset));
+	return value;
+}
+
+/* Reads a thread state into s->py and checks that it is the running thread's. */
+static __always_inline int py_read_state(struct scratch *s, struct wire_python_config *p, u64 state,
+					 u64 thread_pointer)
+{
+	u64 bytes = p->ts_chunk + 24;
+
+	if (bpf_probe_read_user(s->py, bytes & PY_TSTATE_MASK, (void *)state))
+		return WIRE_FAULT_PY_STATE_FAULT;
+	if (py_load(s->py, p->ts_thread_id, 0x1f8) != thread_pointer)
+		return WIRE_FAULT_PY_STATE_OTHER;
+	return 0;
+}
+
+static __always_inline int py_find_state(struct scratch *s, struct wire_python_config *p,
+					 u64 thread_pointer)
+{
+	u64 state = 0;
+
+	if (p->state_kind == WIRE_PY_STATE_TLS) {
+		bpf_probe_read_user(&state, 8, (void *)(thread_pointer + p->tls_offset));
+		return state ? py_read_state(s, p, state, thread_pointer) : WIRE_FAULT_PY_NO_STATE;
+	}
+	/* <= 3.11: under a subinterpreter the key still names the main one's state, so the holder of
+	 * the GIL goes first */
+	if (p->current_address && !bpf_probe_read_user(&state, 8, (void *)p->current_address) && state &&
+	    !py_read_state(s, p, state, thread_pointer))
+		return 0;
+	state = py_key_value(p, thread_pointer);
+	return state ? py_read_state(s, p, state, thread_pointer) : WIRE_FAULT_PY_NO_STATE;
+}
+
+/* Counter of created (3.12, 3.13) or destroyed (3.14) code objects; 0 = none. While it stands still
+ * no address can have got another code object. */
+static __always_inline u64 py_read_stamp(struct wire_python_config *p, u64 interp, u64 now_ns)
+{
+	u64 address = p->stamp_address;
+	u32 count = 0;
+
+	if (!address && p->stamp_offset)
+		address = interp + p->stamp_offset;
+	if (!address || bpf_probe_read_user(&count, 4, (void *)address))
+		return 0;
+	/* An embedder may build code objects by hand: verify again every 8.6 s. 3.12's counter is 0
+	 * after it overflowed; 3.14's starts at 0. */
+	if (!count && p->stamp_address)
+		return 0;
+	return ((now_ns >> 33) << 32 | count) + 1;
+}
+
+/* Where the chain starts. Returns 0 or the fault. */
+static __always_inline int py_begin(struct scratch *s, struct wire_python_config *p,
+				    u64 thread_pointer)
+{
+	int fault = py_find_state(s, p, thread_pointer);
+	if (fault)
+		return fault;
+
+	u64 interp = py_load(s->py, p->ts_interp, 0x1f8);
+	u64 frame = py_load(s->py, p->ts_frame, 0x1f8);
+	s->chunk = py_load(s->py, p->ts_chunk, 0x1f8);
+	s->chunk_bytes = py_load(s->py, p->ts_chunk + 16, 0x1f8) - s->chunk;
+	s->cframe = 0;
+	if (p->cframe_current != 0xffff) {
+		s->cframe = frame;
+		if (bpf_probe_read_user(&frame, 8, (void *)(s->cframe + p->cframe_current)))
+			return WIRE_FAULT_PY_STATE_FAULT;
+	}
+	s->frame = frame;
+	s->window_low = ~0ull;
+	s->window_max = 0;
+	s->window_want = 1024;
+	s->stamp = py_read_stamp(p, interp, s->record.tick.time_ns);
+	return 0;
+}
+
+/* The frame struct of s->frame somewhere in s->py: returns its offset there, or ~0 on a fault. */
+static __always_inline u64 py_fetch(struct scratch *s, u64 frame)
+{
+	u64 offset = frame - s->window_low;
+
+	if (offset > s->window_max) {
+		if (frame - s->chunk < s->chunk_bytes) {
+			u64 bytes = s->window_want, room = frame - s->chunk + PY_FRAME_BYTES;
+			if (room < bytes)
+				bytes = room;
+			if (bytes > PY_WINDOW_BYTES)
+				bytes = PY_WINDOW_BYTES;
+			if (bpf_probe_read_user(s->py, bytes, (void *)(frame + PY_FRAME_BYTES - bytes)))
+				return ~0ull;
+			s->window_low = frame + PY_FRAME_BYTES - bytes;
+			s->window_max = offset = bytes - PY_FRAME_BYTES;
+			s->window_want = PY_WINDOW_BYTES;
+		} else {
+			if (bpf_probe_read_user(s->py + PY_SINGLE, PY_FRAME_BYTES, (void *)frame))
+				return ~0ull;
+			offset = PY_SINGLE;
+		}
+	}
+	*(volatile u64 *)&s->offset = offset; /* the verifier forgets which path gave it */
+	return *(volatile u64 *)&s->offset;
+}
+
+/* An older piece of the data stack: its bounds become the window's. */
+static __always_inline void py_change_chunk(struct scratch *s, u64 frame)
+{
+	u64 previous = 0, head[2] = {}; /* _PyStackChunk: {previous, size} */
+
+	if (!bpf_probe_read_user(&previous, 8, (void *)s->chunk) && previous &&
+	    !bpf_probe_read_user(head, 16, (void *)previous) && frame - previous < head[1]) {
+		s->chunk = previous;
+		s->chunk_bytes = head[1];
+	}
+}
+
+static __always_inline void py_put(struct scratch *s, u32 n, u64 id, u64 lasti_flags)
+{
+	struct element *e = s->element;
+	u64 index = n;
+
+	ADD_INDEX16(e, index, MAX_ELEMENTS);
+	e->a = id;
+	e->b = lasti_flags;
+}
+
+enum py_step { PY_STEP, PY_ROOT, PY_STOP };
+
+/* One frame. The loop counter is the only scalar the verifier may know across iterations: all that
+ * counts or bounds lives in map memory. */
+static __always_inline int py_step(struct scratch *s, struct wire_python_config *p, u64 *hash)
+{
+	u64 frame = s->frame;
+	if (!frame)
+		return PY_ROOT;
+
+	u64 at = py_fetch(s, frame);
+	if (at > PY_SINGLE) {
+		s->record.python_end = WIRE_FAULT_PY_FRAME_FAULT;
+		return PY_STOP;
+	}
+	u8 *f = s->py;
+	{
+		u64 off = at;
+		ADD_MASKED(f, off, 0x1fff);
+	}
+	u64 code = py_load(f, p->frame_code, 0x78), previous = py_load(f, p->frame_previous, 0x78);
+	u64 ip = py_load(f, p->frame_ip, 0x78);
+	u32 owner = f[p->frame_owner & 0x7f];
+	u32 n = s->elements;
+	FORGET(n);
+	if (s->python_count >= WIRE_MAX_PYTHON_FRAMES || n >= MAX_ELEMENTS - 2) {
+		s->record.python_end = WIRE_FAULT_PY_DEPTH;
+		return PY_STOP;
+	}
+	s->elements = n + 1;
+	s->python_count++;
+	if (owner >= p->owner_entry) {
+		py_put(s, n, frame, WIRE_PY_ENTRY);
+		*hash = mix(*hash, 3);
+		s->frame = previous;
+		return PY_STEP;
+	}
+
+	code &= ~(u64)p->code_tag_mask;
+	u32 lasti = ip - code - p->code_bytes;
+	u64 keyed = lasti;
+	py_put(s, n, code, lasti);
+	if (!s->seen_code) {
+		s->record.tick.leaf_lasti = lasti;
+		s->seen_code = 1;
+		keyed = 0; /* the leaf's position travels in the tick */
+	}
+	*hash = mix(*hash, code + (keyed << 48) + keyed);
+	if (at == PY_SINGLE && owner == 0)
+		py_change_chunk(s, frame);
+	if (p->frame_is_entry != 0xffff && f[p->frame_is_entry & 0x7f] && s->cframe) {
+		/* 3.11: the activation is marked by its cframe on the C stack */
+		py_put(s, n + 1, s->cframe, WIRE_PY_ENTRY);
+		s->elements = n + 2;
+		s->python_count++;
+		*hash = mix(*hash, 3);
+		u64 outer = 0;
+		bpf_probe_read_user(&outer, 8, (void *)(s->cframe + p->cframe_previous));
+		s->cframe = outer;
+	}
+	s->frame = previous;
+	return PY_STEP;
+}
+
+/* Returns PY_STEP if the budget was used up with frames left. */
+static __always_inline int py_walk(struct scratch *s, struct wire_python_config *p)
+{
+	u64 hash = s->hash;
+	int state = PY_STEP;
+
+	NO_UNROLL
+	for (int i = 0; i < PYTHON_FRAMES_PER_PROGRAM; i++) {
+		state = py_step(s, p, &hash);
+		if (state != PY_STEP)
+			break;
+	}
+	s->hash = hash;
+	return state;
+}
+
+#endif
