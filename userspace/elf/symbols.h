@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "userspace/elf/elf_file.h"
+
+namespace pyprof::elf {
+
+// A file's functions, sorted and compact, independent of the ElfFile they came from.
+class SymbolTable {
+ public:
+  struct Hit {
+    std::string_view name;  // mangled, as in the file; valid while the table lives
+    uint64_t start = 0;
+    uint64_t bytes = 0;  // 0 = size unknown
+  };
+
+  // At most `limit` symbols; the rest is dropped.
+  static SymbolTable from_file(const ElfFile& file, std::size_t limit = 2'000'000);
+
+  // The function that contains the address. Aliases: the global, shortest, first by name wins.
+  [[nodiscard]] std::optional<Hit> find(uint64_t address) const;
+  [[nodiscard]] std::size_t size() const { return entries_.size(); }
+  [[nodiscard]] std::size_t bytes() const;
+
+ private:
+  struct Entry {
+    uint64_t address;
+    uint32_t size;  // bit 31: a guess, up to the next symbol
+    uint32_t name;  // offset in names_, ends with a NUL
+  };
+  [[nodiscard]] Hit hit(const Entry& entry) const;
+
+  std::vector<Entry> entries_;
+  std::string names_;
+};
+
+// C++, Rust and D names for people, without a symbol version ("@@GLIBC_2.34"); the input itself if
+// it isn't mangled or is over 4 KiB. Cut with "..." at 16 KiB. Names are hostile: the work is
+// bounded.
+std::string demangle(std::string_view name);
+
+}  // namespace pyprof::elf
