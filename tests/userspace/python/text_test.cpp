@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/python/text.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "bpf/wire.h"
+
+namespace pyprof::python {
+namespace {
+
+template <typename Char>
+std::vector<uint8_t> raw(std::basic_string_view<Char> text) {
+  std::vector<uint8_t> bytes(text.size() * sizeof(Char));
+  if (!bytes.empty()) std::memcpy(bytes.data(), text.data(), bytes.size());
+  return bytes;
+}
+
+std::string utf8(std::u8string_view text) {
+  return {text.begin(), text.end()};
+}
+
+std::string decode(std::u16string_view text) {
+  return decode_text(raw(text), 2);
+}
+std::string decode(std::u32string_view text) {
+  return decode_text(raw(text), 4);
+}
+std::string decode(std::string_view text) {
+  return decode_text(raw(text), 1);
+}
+
+TEST(DecodeTextTest, decodes_each_width) {
+  EXPECT_EQ(decode("main.<locals>.f"), "main.<locals>.f");
+  EXPECT_EQ(decode("gr\xf6\xdf"
+                   "e"),
+            utf8(u8"größe"));
+  EXPECT_EQ(decode(u"计算"), utf8(u8"计算"));
+  EXPECT_EQ(decode(u"Δ.μέθοδος"), utf8(u8"Δ.μέθοδος"));
+  EXPECT_EQ(decode(U"naïve_🐍_计算"), utf8(u8"naïve_🐍_计算"));
+}
+
+TEST(DecodeTextTest, replaces_what_is_no_character) {
+  const char16_t lone[] = {u'a', 0xd83d, u'b', 0xdc0d, 0};
+  EXPECT_EQ(decode(std::u16string_view(lone)), utf8(u8"a\ufffdb\ufffd"));
+  const char32_t beyond[] = {U'a', 0x110000, 0xffffffff, 0xd800, 0};
+  EXPECT_EQ(decode(std::u32string_view(beyond)), utf8(u8"a\ufffd\ufffd\ufffd"));
+}
+
+TEST(DecodeTextTest, shows_controls_as_question_marks) {
+  EXPECT_EQ(decode(std::string_view("\x1b[31m\n\0\x7f\x9b", 9)), "?[31m????");
+  EXPECT_EQ(decode(u"a\u2028b\u202ec\u2066d\u200fe"), "a?b?c?d?e");
+  EXPECT_EQ(decode(u"a\u00a0\u00ad"), utf8(u8"a\u00a0\u00ad"));
+}
+
+TEST(DecodeTextTest, leaves_out_a_character_that_was_cut) {
+  std::vector<uint8_t> bytes = raw(std::u16string_view(u"计算"));
+  bytes.pop_back();
+  EXPECT_EQ(decode_text(bytes, 2), utf8(u8"计"));
+  EXPECT_EQ(decode_text({}, 4), "");
+}
+
+TEST(DecodeTextTest, gives_nothing_for_an_unknown_width) {
+  const std::vector<uint8_t> bytes(12, 'x');
+  for (const uint8_t kind : {0, 3, 5, 6, 7, 255})
+    EXPECT_EQ(decode_text(bytes, kind), "");
+}
+
+struct Record {
+  wire_code head{};
+  std::vector<uint8_t> tail;
+
+  std::vector<uint8_t> bytes() const {
+    std::vector<uint8_t> all(sizeof(head));
+    std::memcpy(all.data(), &head, sizeof(head));
+    all.insert(all.end(), tail.begin(), tail.end());
+    return all;
+  }
+};
+
+void add_text(Record& record, wire_text& text, const std::vector<uint8_t>& bytes, uint8_t kind) {
+  text.bytes = static_cast<uint16_t>(bytes.size());
+  text.kind = kind;
+  text.length = static_cast<uint32_t>(bytes.size() / kind);
+  record.tail.insert(record.tail.end(), bytes.begin(), bytes.end());
+}
+
+Record sample_record() {
+  Record record;
+  record.head.type = WIRE_TYPE_CODE;
+  record.head.proc = 11;
+  record.head.id = 22;
+  record.head.address = 0x7f0000001000;
+  record.head.tgid = 44;
+  record.head.first_line = 55;
+  record.head.version_slot = 0x30c;
+  add_text(record, record.head.qualname, raw(std::u16string_view(u"Δ.μέθοδος")), 2);
+  add_text(record, record.head.filename,
+           raw(std::string_view("/srv/gr\xf6\xdf"
+                                "e.py")),
+           1);
+  const std::vector<uint8_t> table = {0x80, 0x00, 0xd8, 0x08, 0x09};
+  record.head.linetable_bytes = record.head.linetable_size = 5;
+  record.tail.insert(record.tail.end(), table.begin(), table.end());
+  return record;
+}
+
+TEST(DecodeCodeTest, takes_a_record_apart) {
+  const auto code = decode_code(sample_record().bytes());
+  ASSERT_TRUE(code.ok());
+  EXPECT_EQ(code->process, 11u);
+  EXPECT_EQ(code->id, 22u);
+  EXPECT_EQ(code->address, 0x7f0000001000u);
+  EXPECT_EQ(code->pid, 44);
+  EXPECT_EQ(code->first_line, 55u);
+  EXPECT_EQ(code->version, 0x30c);
+  EXPECT_EQ(code->qualname, utf8(u8"Δ.μέθοδος"));
+  EXPECT_EQ(code->filename, utf8(u8"/srv/größe.py"));
+  EXPECT_EQ(code->line_table, (std::string{'\x80', '\0', '\xd8', '\x08', '\x09'}));
+  EXPECT_EQ(code->line_table_bytes, 5u);
+  EXPECT_TRUE(code->complete);
+}
+
+TEST(DecodeCodeTest, refuses_every_record_that_is_too_short) {
+  const std::vector<uint8_t> bytes = sample_record().bytes();
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_FALSE(decode_code(std::span(bytes).first(size)).ok()) << size;
+}
+
+TEST(DecodeCodeTest, refuses_lengths_beyond_the_record) {
+  Record record = sample_record();
+  record.head.linetable_bytes = 0xffffffff;
+  EXPECT_FALSE(decode_code(record.bytes()).ok());
+  record = sample_record();
+  record.head.type = WIRE_TYPE_STACK;
+  EXPECT_FALSE(decode_code(record.bytes()).ok());
+}
+
+TEST(DecodeCodeTest, says_what_is_incomplete) {
+  Record record = sample_record();
+  record.head.linetable_size = 5000;
+  auto code = decode_code(record.bytes());
+  ASSERT_TRUE(code.ok());
+  EXPECT_FALSE(code->complete);
+  EXPECT_EQ(code->line_table_bytes, 5000u);
+
+  record = sample_record();
+  record.head.qualname.flags = WIRE_TEXT_CUT;
+  code = decode_code(record.bytes());
+  ASSERT_TRUE(code.ok());
+  EXPECT_FALSE(code->complete);
+  EXPECT_EQ(code->qualname, utf8(u8"Δ.μέθοδος"));
+
+  record = sample_record();
+  record.head.flags = WIRE_CODE_FAULT;
+  code = decode_code(record.bytes());
+  ASSERT_TRUE(code.ok());
+  EXPECT_FALSE(code->complete);
+}
+
+}  // namespace
+}  // namespace pyprof::python

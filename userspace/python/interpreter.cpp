@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/python/interpreter.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+
+#include "userspace/python/code_counter.h"
+
+namespace pyprof::python {
+namespace {
+
+constexpr uint64_t kRuntimeHeadBytes = 1024;
+constexpr std::size_t kMaxVersionText = 12;
+
+bool is_digit(char c) {
+  return std::isdigit(static_cast<unsigned char>(c)) != 0;
+}
+
+// _PyRuntime of the file; 0 = none. A main program may hold a copy of a library's variable
+// (R_X86_64_COPY), so that the symbol alone proves nothing.
+uint64_t find_runtime(const elf::ElfFile& file) {
+  if (const elf::Section* section = file.section(".PyRuntime")) return section->address;
+  if (!file.find_symbol("PyInterpreterState_Head")) return 0;
+  const auto symbol = file.find_symbol("_PyRuntime");
+  return symbol ? symbol->address : 0;
+}
+
+std::optional<uint64_t> read_version_symbol(const elf::ElfFile& file) {
+  const auto symbol = file.find_symbol("Py_Version");
+  if (!symbol) return std::nullopt;
+  const auto bytes = file.at_address(symbol->address, sizeof(uint64_t));
+  uint64_t version_hex = 0;
+  if (bytes.size() != sizeof(version_hex)) return std::nullopt;
+  std::memcpy(&version_hex, bytes.data(), sizeof(version_hex));
+  if (version_hex >> 24 != 3) return std::nullopt;
+  return version_hex;
+}
+
+// "3.10" of "libpython3.10.so.1.0", "/usr/bin/python3.10"; "" = none.
+std::string minor_of_name(std::string_view name) {
+  constexpr std::string_view kWord = "python";
+  name.remove_prefix(std::min(name.size(), name.rfind('/') + 1));
+  const std::size_t at = name.find(kWord);
+  if (at == std::string_view::npos) return "";
+  name.remove_prefix(at + kWord.size());
+  std::size_t end = 0;
+  while (end < name.size() && end < kMaxVersionText && is_digit(name[end]))
+    ++end;
+  if (end == 0 || end >= name.size() || name[end] != '.') return "";
+  const std::size_t dot = end++;
+  while (end < name.size() && end < kMaxVersionText && is_digit(name[end]))
+    ++end;
+  return end == dot + 1 ? "" : std::string(name.substr(0, end));
+}
+
+// The patch level as the end of a string such as "3.10.13" among the constants (the linker may have
+// merged it with a longer one); "" = none.
+std::string patch_in_constants(const elf::ElfFile& file, const std::string& minor) {
+  constexpr std::string_view kBefore("\0/- ", 4), kAfter("\0+", 2);
+  const elf::Section* section = file.section(".rodata");
+  if (section == nullptr || minor.empty()) return "";
+  const auto bytes = file.section_bytes(*section);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::string start = minor + ".";
+  for (std::size_t at = text.find(start); at != text.npos; at = text.find(start, at + 1)) {
+    const std::size_t patch = at + start.size();
+    std::size_t end = patch;
+    while (end < text.size() && end < at + kMaxVersionText && is_digit(text[end]))
+      ++end;
+    if (end == patch || end == text.size() || kAfter.find(text[end]) == kAfter.npos) continue;
+    if (at > 0 && kBefore.find(text[at - 1]) != kBefore.npos)
+      return std::string(text.substr(at, end - at));
+  }
+  return "";
+}
+
+uint16_t parse_minor(const std::string& minor) {
+  const std::size_t dot = minor.find('.');
+  if (dot == std::string::npos || minor.size() > 6) return 0;
+  return static_cast<uint16_t>(std::stoul(minor.substr(0, dot)) << 8 |
+                               std::stoul(minor.substr(dot + 1)));
+}
+
+std::string minor_text(uint16_t version) {
+  return std::to_string(version >> 8) + "." + std::to_string(version & 0xff);
+}
+
+// From Py_Version (3.11 on), else the library's name and its constants.
+void find_version_of(const elf::ElfFile& file, std::string_view path, InterpreterFile& found) {
+  if (const auto version_hex = read_version_symbol(file)) {
+    found.version = static_cast<uint16_t>(*version_hex >> 16);
+    found.full_version = version_text(*version_hex);
+    return;
+  }
+  std::string minor = minor_of_name(file.soname());
+  if (minor.empty()) minor = minor_of_name(path);
+  found.version = parse_minor(minor);
+  found.full_version = patch_in_constants(file, minor);
+  if (found.full_version.empty()) found.full_version = minor;
+}
+
+void fill_from_row(const elf::ElfFile& file, const VersionRow& row, InterpreterFile& found) {
+  found.runtime = row.runtime;
+  found.config = row.config;
+  found.config.key_address = found.runtime_address + row.runtime_key;
+  if (row.runtime_current != kNoMember)
+    found.config.current_address = found.runtime_address + row.runtime_current;
+  if (row.version == 0x30c) found.config.stamp_address = find_global_code_counter(file).value_or(0);
+  if (row.version == 0x30d)
+    found.config.stamp_offset = find_interpreter_code_counter(file).value_or(0);
+}
+
+void fill_supported(const elf::ElfFile& file, bool free_threaded, InterpreterFile& found) {
+  const std::string name =
+      found.version ? "CPython " + minor_text(found.version) : "CPython of unknown version";
+  const VersionRow* row = find_version(found.version);
+  if (free_threaded || row == nullptr) {
+    found.unsupported = name + (free_threaded ? " free-threaded" : "") + ": not supported yet";
+    return;
+  }
+  if (row->debug_bytes == 0) return fill_from_row(file, *row, found);
+  auto filled = with_debug_offsets(*row, file.at_address(found.runtime_address, kRuntimeHeadBytes));
+  if (!filled) {
+    found.unsupported = filled.error().message;
+    return;
+  }
+  fill_from_row(file, *filled, found);
+}
+
+// One of glibc's descriptions for libthread_db: {bits, count, offset}.
+bool read_description(const elf::ElfFile& file, std::string_view name, uint32_t& bits,
+                      uint32_t& offset) {
+  uint32_t fields[3];
+  const auto symbol = file.find_symbol(name);
+  if (!symbol) return false;
+  const auto bytes = file.at_address(symbol->address, sizeof(fields));
+  if (bytes.size() != sizeof(fields)) return false;
+  std::memcpy(fields, bytes.data(), sizeof(fields));
+  bits = fields[0];
+  offset = fields[2];
+  return true;
+}
+
+// glibc's layout as it describes it to debuggers; also on other architectures.
+std::optional<TsdLayout> glibc_layout(const elf::ElfFile& file) {
+  uint32_t table_bits = 0, table_offset = 0, data_bits = 0, data_offset = 0, data_size = 0;
+  const auto size = file.find_symbol("_thread_db_sizeof_pthread_key_data");
+  if (!size || !read_description(file, "_thread_db_pthread_specific", table_bits, table_offset) ||
+      !read_description(file, "_thread_db_pthread_key_data_data", data_bits, data_offset))
+    return std::nullopt;
+  const auto bytes = file.at_address(size->address, sizeof(data_size));
+  if (bytes.size() == sizeof(data_size)) std::memcpy(&data_size, bytes.data(), sizeof(data_size));
+  // The kernel side relies on the first block of keys being right in front of the table.
+  const bool usual = table_bits == 64 * 32 && data_bits == 64 && data_size >= 16 &&
+                     data_size <= 64 && data_offset <= data_size - 8 &&
+                     table_offset >= 32 * data_size && table_offset < 0x8000;
+  if (!usual) return std::nullopt;
+  return TsdLayout{WIRE_PY_STATE_KEY_GLIBC, static_cast<uint16_t>(table_offset),
+                   static_cast<uint16_t>(data_size), static_cast<uint16_t>(data_offset)};
+}
+
+// musl's pthread_getspecific on x86-64 begins: mov %fs:0,%rax; mov tsd(%rax),%rax. Not every
+// distribution gives the library a name of its own.
+std::optional<TsdLayout> musl_layout(const elf::ElfFile& file) {
+  constexpr uint8_t kStart[] = {0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0, 0x48, 0x8b, 0x80};
+  constexpr uint32_t kMaxTsd = 4096;
+  uint32_t tsd = 0;
+  const auto function = file.find_symbol("pthread_getspecific");
+  if (!function || !file.find_symbol("__libc_start_main")) return std::nullopt;
+  const auto code = file.at_address(function->address, sizeof(kStart) + sizeof(tsd));
+  if (code.size() != sizeof(kStart) + sizeof(tsd) ||
+      std::memcmp(code.data(), kStart, sizeof(kStart)) != 0)
+    return std::nullopt;
+  std::memcpy(&tsd, code.data() + sizeof(kStart), sizeof(tsd));
+  if (tsd >= kMaxTsd) return std::nullopt;
+  return TsdLayout{WIRE_PY_STATE_KEY_MUSL, static_cast<uint16_t>(tsd), 8, 0};
+}
+
+}  // namespace
+
+std::optional<InterpreterFile> inspect(const elf::ElfFile& file, std::string_view path) {
+  InterpreterFile found;
+  found.runtime_address = find_runtime(file);
+  if (!found.runtime_address && !file.find_symbol("PyInterpreterState_Head")) return std::nullopt;
+  DebugHead head;
+  const auto runtime = file.at_address(found.runtime_address, kRuntimeHeadBytes);
+  if (found.runtime_address && read_debug_head(runtime, head)) {
+    found.version = static_cast<uint16_t>(head.version_hex >> 16);
+    found.full_version = version_text(head.version_hex);
+  } else {
+    find_version_of(file, path, found);
+  }
+  fill_supported(file, head.free_threaded, found);
+  return found;
+}
+
+std::optional<TsdLayout> inspect_libc(const elf::ElfFile& file) {
+  if (auto layout = glibc_layout(file)) return layout;
+  return musl_layout(file);
+}
+
+wire_python_config make_config(const InterpreterFile& file, uint64_t load_bias,
+                               const TsdLayout& tsd) {
+  wire_python_config config = file.config;
+  config.key_address += load_bias;
+  if (config.current_address) config.current_address += load_bias;
+  if (config.stamp_address) config.stamp_address += load_bias;
+  config.state_kind = tsd.state_kind;
+  config.tsd_level1 = tsd.level1;
+  config.tsd_data_size = tsd.data_size;
+  config.tsd_data_offset = tsd.data_offset;
+  return config;
+}
+
+}  // namespace pyprof::python

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "bpf/wire.h"
+#include "userspace/elf/elf_file.h"
+#include "userspace/python/versions.h"
+
+// Finds CPython in executables and libraries and tells the kernel side how to walk it. Judged by
+// the file's content only: nothing here reads a process.
+namespace pyprof::python {
+
+// A file that holds a CPython runtime. Addresses are virtual addresses of the file.
+struct InterpreterFile {
+  uint16_t version = 0;          // major << 8 | minor, 0 = unknown
+  std::string full_version;      // "3.12.1"; "3.12" or "" if the file doesn't tell
+  std::string unsupported;       // why its frames can't be read, for people; empty = supported
+  uint64_t runtime_address = 0;  // of _PyRuntime, 0 before 3.7
+  wire_python_config config{};   // without the thread-specific data layout; if supported
+  RuntimeOffsets runtime;        // for read_thread_names(); if supported
+
+  [[nodiscard]] bool supported() const { return unsupported.empty(); }
+};
+
+// Empty = not an interpreter; also for files that merely link against libpython. `path` is only
+// used for the version of interpreters before 3.11 that say it nowhere else.
+[[nodiscard]] std::optional<InterpreterFile> inspect(const elf::ElfFile& file,
+                                                     std::string_view path);
+
+// How a C library keeps pthread_setspecific() values.
+struct TsdLayout {
+  uint32_t state_kind = 0;  // WIRE_PY_STATE_KEY_GLIBC or _MUSL
+  uint16_t level1 = 0;      // from the thread pointer
+  uint16_t data_size = 0;
+  uint16_t data_offset = 0;
+};
+
+// For libc.so.6, libpthread.so.0 (glibc before 2.34) and musl's libc; empty for any other file.
+[[nodiscard]] std::optional<TsdLayout> inspect_libc(const elf::ElfFile& file);
+
+// The offset table of one address space, ready for the kernel. `load_bias` = address in the process
+// minus virtual address in the file (0 for position-dependent executables). `file` is supported.
+[[nodiscard]] wire_python_config make_config(const InterpreterFile& file, uint64_t load_bias,
+                                             const TsdLayout& tsd);
+
+}  // namespace pyprof::python

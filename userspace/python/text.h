@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "userspace/base/result.h"
+#include "userspace/model/sample.h"
+
+// Strings and code objects as the kernel side copied them out of a process.
+namespace pyprof::python {
+
+// Characters of a str object as UTF-8. `kind` bytes per character: 1 (Latin-1 or ASCII), 2, 4; any
+// other gives "". Lone surrogates and values over U+10FFFF become U+FFFD. Names end up on
+// terminals, so that control characters, line separators and bidirectional overrides become '?'.
+// A last character that was cut is left out.
+[[nodiscard]] std::string decode_text(std::span<const uint8_t> bytes, uint8_t kind);
+
+// A wire_code record with its trailing bytes. `complete` is false if a name or the line table was
+// cut or could not be read; what is there is kept. Fails if the record contradicts its size.
+[[nodiscard]] Result<model::CodeObject> decode_code(std::span<const uint8_t> record);
+
+}  // namespace pyprof::python

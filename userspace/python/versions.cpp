@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/python/versions.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace pyprof::python {
+namespace {
+
+using Config = wire_python_config;
+using Runtime = RuntimeOffsets;
+
+constexpr char kCookie[] = "xdebugpy";
+constexpr uint64_t kMaxOffset = 16 * 1024;
+
+// What the kernel side copies of each struct, see bpf/python_unwind.bpf.h and bpf/intern.bpf.h.
+constexpr uint16_t kThreadStateBytes = 0x1ff;
+constexpr uint16_t kFrameBytes = 80;
+constexpr uint16_t kCodeHeadBytes = 96;
+
+constexpr Config with_text(Config config, uint16_t ascii_data, uint16_t compact_data) {
+  config.str_length = 16;
+  config.str_hash = 24;
+  config.str_state = 32;
+  config.str_kind_shift = 2;
+  config.str_ascii_data = ascii_data;
+  config.str_compact_data = compact_data;
+  config.bytes_size = 16;
+  config.bytes_data = 32;
+  return config;
+}
+
+constexpr Config with_code(Config config, uint16_t first_line, uint16_t bytes) {
+  config.code_flags = 48;
+  config.code_first_line = first_line;
+  config.code_filename = 112;
+  config.code_qualname = 128;
+  config.code_linetable = 136;
+  config.code_bytes = bytes;
+  return config;
+}
+
+constexpr Config config_311() {
+  Config config{};
+  config.version = 0x30b;
+  config.ts_interp = 16;
+  config.ts_frame = 56;  // cframe
+  config.ts_chunk = 296;
+  config.ts_thread_id = 152;
+  config.cframe_current = 8;
+  config.cframe_previous = 16;
+  config.frame_code = 32;
+  config.frame_previous = 48;
+  config.frame_ip = 56;
+  config.frame_owner = 69;
+  config.frame_is_entry = 68;
+  config.owner_entry = kNoMember;
+  return with_code(with_text(config, 48, 72), 72, 184);
+}
+
+constexpr Config config_312() {
+  Config config{};
+  config.version = 0x30c;
+  config.ts_interp = 16;
+  config.ts_frame = 56;  // cframe
+  config.ts_chunk = 232;
+  config.ts_thread_id = 136;
+  config.cframe_current = 0;
+  config.cframe_previous = 8;
+  config.frame_code = 0;
+  config.frame_previous = 8;
+  config.frame_ip = 56;
+  config.frame_owner = 70;
+  config.frame_is_entry = kNoMember;
+  config.owner_entry = 3;
+  return with_code(with_text(config, 40, 56), 68, 192);
+}
+
+constexpr Config config_313() {
+  Config config = config_312();
+  config.version = 0x30d;
+  config.ts_frame = 72;
+  config.ts_thread_id = 152;
+  config.cframe_current = kNoMember;
+  config.cframe_previous = kNoMember;
+  config.code_bytes = 200;
+  return config;
+}
+
+constexpr Config config_314() {
+  Config config = config_313();
+  config.version = 0x30e;
+  config.frame_owner = 74;
+  config.code_tag_mask = 3;
+  config.code_bytes = 208;
+  return config;
+}
+
+constexpr std::array<DebugMember<Config>, 18> kConfig313{{
+    {176, &Config::ts_interp},
+    {184, &Config::ts_frame},
+    {192, &Config::ts_thread_id},
+    {208, &Config::ts_chunk},
+    {232, &Config::frame_previous},
+    {240, &Config::frame_code},
+    {248, &Config::frame_ip},
+    {264, &Config::frame_owner},
+    {280, &Config::code_filename},
+    {296, &Config::code_qualname},
+    {304, &Config::code_linetable},
+    {312, &Config::code_first_line},
+    {344, &Config::code_bytes},
+    {520, &Config::bytes_size},
+    {528, &Config::bytes_data},
+    {544, &Config::str_state},
+    {552, &Config::str_length},
+    {560, &Config::str_ascii_data},
+}};
+constexpr std::array<DebugMember<Config>, 18> kConfig314{{
+    {200, &Config::ts_interp},
+    {208, &Config::ts_frame},
+    {216, &Config::ts_thread_id},
+    {232, &Config::ts_chunk},
+    {256, &Config::frame_previous},
+    {264, &Config::frame_code},
+    {272, &Config::frame_ip},
+    {288, &Config::frame_owner},
+    {320, &Config::code_filename},
+    {336, &Config::code_qualname},
+    {344, &Config::code_linetable},
+    {352, &Config::code_first_line},
+    {384, &Config::code_bytes},
+    {600, &Config::bytes_size},
+    {608, &Config::bytes_data},
+    {624, &Config::str_state},
+    {632, &Config::str_length},
+    {640, &Config::str_ascii_data},
+}};
+constexpr std::array<DebugMember<Runtime>, 6> kRuntime313{{
+    {40, &Runtime::interpreters_head},
+    {64, &Runtime::interp_next},
+    {72, &Runtime::interp_threads},
+    {88, &Runtime::interp_modules},
+    {168, &Runtime::thread_next},
+    {200, &Runtime::thread_native_id},
+}};
+constexpr std::array<DebugMember<Runtime>, 6> kRuntime314{{
+    {40, &Runtime::interpreters_head},
+    {64, &Runtime::interp_next},
+    {72, &Runtime::interp_threads},
+    {96, &Runtime::interp_modules},
+    {192, &Runtime::thread_next},
+    {224, &Runtime::thread_native_id},
+}};
+
+// The layout of _Py_DebugOffsets is fixed within a minor version.
+const std::array<VersionRow, 4> kRows{{
+    {.version = 0x30b,
+     .runtime_key = 592,
+     .runtime_current = 576,
+     .config = config_311(),
+     .runtime = {40, 0, 16, 888, 8, 160, 872, AttributeStorage::kTwoPointers}},
+    {.version = 0x30c,
+     .runtime_key = 1544,
+     .config = config_312(),
+     .runtime = {40, 0, 72, 944, 8, 144, 880, AttributeStorage::kTaggedPointer}},
+    {.version = 0x30d,
+     .runtime_key = 2160,
+     .debug_bytes = 584,
+     .config = config_313(),
+     .runtime = {632, 7264, 7344, 7656, 8, 160, 880, AttributeStorage::kInline},
+     .debug_config = kConfig313,
+     .debug_runtime = kRuntime313},
+    {.version = 0x30e,
+     .runtime_key = 2336,
+     .debug_bytes = 760,
+     .debug_code_generation = 160,
+     .config = config_314(),
+     .runtime = {808, 7272, 7344, 7688, 8, 160, 880, AttributeStorage::kInline},
+     .debug_config = kConfig314,
+     .debug_runtime = kRuntime314},
+}};
+
+uint64_t u64_at(std::span<const uint8_t> bytes, std::size_t at) {
+  uint64_t value = 0;
+  std::memcpy(&value, bytes.data() + at, sizeof(value));
+  return value;
+}
+
+// False = not an offset that such a struct can have.
+template <typename Struct>
+bool take_offsets(std::span<const uint8_t> debug, std::span<const DebugMember<Struct>> members,
+                  Struct& into) {
+  return std::all_of(members.begin(), members.end(), [&](const DebugMember<Struct>& member) {
+    const uint64_t offset = u64_at(debug, member.position);
+    into.*member.member = static_cast<uint16_t>(offset);
+    return offset < kMaxOffset;
+  });
+}
+
+bool fits_kernel_reads(const Config& config) {
+  const auto in_thread = [&](uint16_t at) { return at + 8 <= config.ts_chunk + 24 && at % 8 == 0; };
+  const auto in_frame = [](uint16_t at) { return at + 8 <= kFrameBytes && at % 8 == 0; };
+  const auto in_code = [&](uint16_t at, uint16_t bytes) {
+    return at >= config.code_flags && at + bytes <= config.code_flags + kCodeHeadBytes &&
+           at % bytes == 0;
+  };
+  return config.ts_chunk + 24 <= kThreadStateBytes && in_thread(config.ts_interp) &&
+         in_thread(config.ts_frame) && in_thread(config.ts_chunk) &&
+         in_thread(config.ts_thread_id) && in_frame(config.frame_code) &&
+         in_frame(config.frame_previous) && in_frame(config.frame_ip) &&
+         config.frame_owner < kFrameBytes && in_code(config.code_first_line, 4) &&
+         in_code(config.code_filename, 8) && in_code(config.code_qualname, 8) &&
+         in_code(config.code_linetable, 8);
+}
+
+Error bad_offsets(const VersionRow& row) {
+  return Error{"CPython " + std::to_string(row.version >> 8) + "." +
+               std::to_string(row.version & 0xff) +
+               ": its debug offsets are not those of a known build"};
+}
+
+}  // namespace
+
+const VersionRow* find_version(uint16_t version) {
+  const auto* row = std::find_if(kRows.begin(), kRows.end(),
+                                 [version](const VersionRow& r) { return r.version == version; });
+  return row == kRows.end() ? nullptr : row;
+}
+
+bool read_debug_head(std::span<const uint8_t> runtime, DebugHead& head) {
+  constexpr std::size_t kHeadBytes = 24;
+  constexpr std::size_t kCookieBytes = sizeof(kCookie) - 1;
+  if (runtime.size() < kHeadBytes || std::memcmp(runtime.data(), kCookie, kCookieBytes) != 0)
+    return false;
+  head.version_hex = u64_at(runtime, 8);
+  head.free_threaded = u64_at(runtime, 16) != 0;
+  return head.version_hex >> 24 == 3;
+}
+
+Result<VersionRow> with_debug_offsets(const VersionRow& row, std::span<const uint8_t> runtime) {
+  if (runtime.size() < row.debug_bytes) return bad_offsets(row);
+  VersionRow filled = row;
+  if (!take_offsets(runtime, row.debug_config, filled.config) ||
+      !take_offsets(runtime, row.debug_runtime, filled.runtime) ||
+      !fits_kernel_reads(filled.config))
+    return bad_offsets(row);
+  if (row.debug_code_generation) {
+    const uint64_t generation = u64_at(runtime, row.debug_code_generation);
+    if (generation >= kMaxOffset || generation % 8 != 0) return bad_offsets(row);
+    filled.config.stamp_offset = static_cast<uint32_t>(generation);
+  }
+  return filled;
+}
+
+std::string version_text(uint64_t version_hex) {
+  const auto part = [version_hex](unsigned shift) {
+    return std::to_string(version_hex >> shift & 0xff);
+  };
+  std::string text = part(24) + "." + part(16) + "." + part(8);
+  const uint64_t level = version_hex >> 4 & 15;
+  if (level == 0xf) return text;
+  text += level == 0xa ? "a" : level == 0xb ? "b" : "rc";
+  return text + std::to_string(version_hex & 15);
+}
+
+}  // namespace pyprof::python

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "bpf/wire.h"
+#include "userspace/base/result.h"
+
+// What differs between CPython versions, one row each: a new version is a new row. Covers the
+// builds with a GIL on 64-bit machines. Offsets of a minor version were compared over its patch
+// releases; those that move between them are taken from the file instead (_Py_DebugOffsets, 3.13
+// on).
+namespace pyprof::python {
+
+constexpr uint16_t kNoMember = 0xffff;
+
+// Where the attributes of an instance with a managed dict are.
+enum class AttributeStorage : uint8_t {
+  kTwoPointers,    // 3.11: a values pointer and a dict pointer in front of the object
+  kTaggedPointer,  // 3.12: one pointer, bit 0 set if it is to values
+  kInline,         // 3.13 on: values behind the object, a dict pointer in front
+};
+
+// What is read to list threads; bytes, in the struct the name says.
+struct RuntimeOffsets {
+  uint16_t interpreters_head = 0;  // _PyRuntimeState
+  uint16_t interp_next = 0;        // PyInterpreterState
+  uint16_t interp_threads = 0;
+  uint16_t interp_modules = 0;
+  uint16_t thread_next = 0;  // PyThreadState
+  uint16_t thread_native_id = 0;
+  uint16_t type_cached_keys = 0;  // PyHeapTypeObject
+  AttributeStorage attributes = AttributeStorage::kInline;
+};
+
+// A member of one of the two structs above and the place of its offset in _Py_DebugOffsets.
+template <typename Struct>
+struct DebugMember {
+  uint16_t position;
+  uint16_t Struct::*member;
+};
+
+struct VersionRow {
+  uint16_t version = 0;                  // major << 8 | minor
+  uint16_t runtime_key = 0;              // of _PyRuntimeState: gilstate.autoTSSkey
+  uint16_t runtime_current = kNoMember;  // gilstate.tstate_current, to 3.11
+  uint16_t debug_bytes = 0;              // sizeof(_Py_DebugOffsets), 0 = none
+  uint16_t debug_code_generation = 0;    // position of code_object_generation in it, 0 = none
+  wire_python_config config{};           // addresses are 0
+  RuntimeOffsets runtime;
+  std::span<const DebugMember<wire_python_config>> debug_config{};
+  std::span<const DebugMember<RuntimeOffsets>> debug_runtime{};
+};
+
+// nullptr = not supported.
+[[nodiscard]] const VersionRow* find_version(uint16_t version);
+
+// The head of _Py_DebugOffsets, equal in all versions that have it.
+struct DebugHead {
+  uint64_t version_hex = 0;  // PY_VERSION_HEX
+  bool free_threaded = false;
+};
+
+// False = `runtime`, the first bytes of _PyRuntime, is not _Py_DebugOffsets (before 3.13).
+[[nodiscard]] bool read_debug_head(std::span<const uint8_t> runtime, DebugHead& head);
+
+// The row with the offsets that the file itself states. Fails if one of them can't be right or is
+// beyond what the kernel side reads.
+[[nodiscard]] Result<VersionRow> with_debug_offsets(const VersionRow& row,
+                                                    std::span<const uint8_t> runtime);
+
+// "3.12.1" (or "3.15.0a2") of a PY_VERSION_HEX.
+[[nodiscard]] std::string version_text(uint64_t version_hex);
+
+}  // namespace pyprof::python
