@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bpf/wire.h"
+#include "userspace/base/result.h"
+#include "userspace/model/process.h"
+#include "userspace/probe/counter_labels.h"
+#include "userspace/probe/ring.h"
+#include "userspace/probe/tables.h"
+
+// The kernel side as an object: loads the programs, attaches them, gives access to rings and maps.
+// With side_band.h the only user of libbpf and perf_event_open.
+namespace pyprof::probe {
+
+struct LoadOptions {
+  uint64_t ring_bytes = 4u << 20;
+  uint64_t event_ring_bytes = 256u << 10;
+  uint32_t processes = 16'384;
+  uint32_t threads = 16'384;
+  uint32_t interpreters = 4'096;
+  uint32_t mappings = 65'536;
+  uint32_t stacks = 16'384;
+  uint32_t codes = 32'768;
+  uint32_t row_chunks = 2'048;
+  uint32_t index_chunks = 512;
+  std::vector<int32_t> only_pids;  // empty = every process
+  bool cgroup_v1 = false;          // cgroup ids of the cpuacct hierarchy
+  bool time_identity = false;
+};
+
+// CPU time of one thread since the last drain.
+struct CpuTime {
+  uint64_t process = 0;
+  int32_t pid = 0;
+  int32_t tid = 0;
+  uint64_t cgroup_id = 0;
+  uint64_t ns = 0;
+  std::string comm;
+};
+
+struct MapInfo {
+  std::string name;
+  uint64_t max_entries = 0;
+  uint64_t bytes = 0;  // charged for it, from fdinfo
+};
+
+// Calls that only make system calls on maps (marked *) may come from any thread, the others from one.
+class Probe {
+ public:
+  // Loads, attaches nothing. kPermission or kNotSupported with the verifier's last words.
+  static Result<std::unique_ptr<Probe>> load(const LoadOptions& options);
+  ~Probe();
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
+
+  // Fork, exec and exit, and CPU accounting, start to be reported.
+  Result<void> attach_process_events();
+  // Samples every online CPU with a fixed period; a call with another rate replaces the events.
+  Result<void> sample(uint32_t rate_hz);
+  void stop_sampling();
+
+  // All processes there are, as kScan events. Empty where the kernel has no task iterator.
+  std::vector<model::ProcessEvent> list_processes();
+
+  Ring& samples();
+  Ring& events();
+  [[nodiscard]] int events_fd() const;  // for epoll: readable when an event was sent
+
+  TableMemory table_memory();
+  Result<void> set_process(int32_t pid, const wire_process& process);                // *
+  void remove_process(int32_t pid);                                                  // *
+  // The kernel forgets the stack: its next sample comes with all frames.
+  void delete_stack(uint64_t key);                                                   // *
+  void delete_code(uint64_t process, uint64_t id);                                   // *
+
+  [[nodiscard]] Counters counters() const;                                           // *
+  // CPU time charged since the last call. Swaps the kernel's tables and drains the other one, which
+  // nobody has written for as long as the last call is ago: call it no faster than every 10 ms.
+  std::vector<CpuTime> drain_cpu_times();
+  [[nodiscard]] std::vector<MapInfo> maps() const;                                   // *
+
+  [[nodiscard]] uint32_t online_cpus() const;
+
+ private:
+  struct State;
+  explicit Probe(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pyprof::probe
