@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "userspace/elf/elf_file.h"
+#include "userspace/elf/symbols.h"
+#include "userspace/model/profile.h"
+#include "userspace/model/sample.h"
+
+// Names of native functions, from symbol tables that are read when first needed and dropped when
+// they take too much memory.
+namespace pyprof::symbolize {
+
+// What the caller knows of the files that samples point at. Must outlive whoever takes it.
+class FileOpener {
+ public:
+  virtual ~FileOpener() = default;
+  // The file with the best symbols for it, or a copy of the vdso; nothing if it can't be read.
+  virtual std::optional<elf::ElfFile> open(model::FileId file) = 0;
+  // As reports show it; an empty path if unknown.
+  virtual model::Module module(model::FileId file) = 0;
+  // The file holds CPython's own code: libpython or the python executable.
+  virtual bool is_interpreter(model::FileId file) = 0;
+};
+
+struct NativeSymbol {
+  std::string function;  // for people; "" = no symbol covers the address
+  std::string raw;       // as in the file
+  uint64_t start = 0;    // of the function; the address itself if there is no symbol
+};
+
+struct NativeSymbolLimits {
+  std::size_t table_bytes = 64u << 20;  // symbol tables and addresses of all files
+  std::size_t addresses_per_file = 8192;
+  uint64_t retry_ns = 30'000'000'000;  // until an unreadable file is tried again
+};
+
+// Not thread-safe.
+class NativeSymbols {
+ public:
+  explicit NativeSymbols(FileOpener& opener, NativeSymbolLimits limits = {})
+      : opener_(opener), limits_(limits) {}
+
+  // `address` is a virtual address in the file; for a caller's frame, inside its call instruction.
+  // The reference holds until the next call.
+  const NativeSymbol& find(model::FileId file, uint64_t address, uint64_t now_ns);
+
+  [[nodiscard]] std::size_t files() const { return files_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  struct File {
+    model::FileId id = 0;
+    std::optional<elf::SymbolTable> table;  // empty: could not be read at read_ns
+    uint64_t read_ns = 0;
+    std::unordered_map<uint64_t, NativeSymbol> addresses;
+    std::size_t bytes = 0;
+  };
+  using Files = std::list<File>;  // most recently used first
+
+  File& file(model::FileId id, uint64_t now_ns);
+  void load(File& file, uint64_t now_ns);
+  void charge(File& file, std::size_t bytes);
+  void forget_addresses(File& file);
+  void evict_all_but_first();
+
+  FileOpener& opener_;
+  NativeSymbolLimits limits_;
+  Files files_;
+  std::unordered_map<model::FileId, Files::iterator> by_id_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace pyprof::symbolize

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/symbolize/symbolizer.h"
+
+#include <algorithm>
+#include <string>
+#include <unordered_set>
+#include <utility>
+
+#include "bpf/wire.h"
+#include "userspace/symbolize/interpreter_names.h"
+
+namespace pyprof::symbolize {
+
+struct Symbolizer::Site {
+  bool exact = false;        // the address is the instruction itself, not the one after a call
+  bool runs_python = false;  // an eval activation with Python frames of its own
+  bool beside_eval = false;  // next to such an activation
+};
+
+namespace {
+
+// A stack whose names are incomplete is made again when code objects came in, but not more often.
+constexpr uint64_t kRemakeNs = 100'000'000;
+constexpr std::size_t kMaxStackIdsPerStack = 4096;
+constexpr const char* kOverflowName = "[truncated: frame_table_full]";
+
+model::Frame marker(std::string text) {
+  model::Frame frame;
+  frame.kind = model::FrameKind::kMarker;
+  frame.function = std::move(text);
+  return frame;
+}
+
+const char* fault_label(uint8_t fault) {
+  switch (fault) {
+#define X(name, label, help) \
+  case WIRE_FAULT_##name:    \
+    return label;
+    WIRE_FAULTS(X)
+#undef X
+    default:
+      return "unknown";
+  }
+}
+
+// The Python half of a thread that never ran Python isn't cut, there is none.
+bool python_cut(const model::RawStack& raw) {
+  return raw.python_end != 0 && raw.python_end != WIRE_FAULT_PY_NO_STATE;
+}
+
+bool is_eval_at(const std::vector<MergedFrame>& merged, std::size_t position) {
+  return position < merged.size() && merged[position].kind == MergedFrame::Kind::kEval;
+}
+
+// An activation's Python frames come just before it, so its callee is the first native frame below
+// them.
+bool beside_eval(const std::vector<MergedFrame>& merged, std::size_t position) {
+  if (position > 0 && is_eval_at(merged, position - 1)) {
+    return true;
+  }
+  std::size_t outer = position + 1;
+  while (outer < merged.size() && merged[outer].kind == MergedFrame::Kind::kPython) {
+    ++outer;
+  }
+  return is_eval_at(merged, outer);
+}
+
+}  // namespace
+
+Symbolizer::Symbolizer(FileOpener& opener, KernelSymbols& kernel, SymbolizerLimits limits)
+    : opener_(opener),
+      kernel_symbols_(kernel),
+      native_symbols_(opener, limits.native),
+      codes_(limits.code),
+      raw_stacks_(limits.raw_stack_bytes),
+      frames_(marker(kOverflowName), limits.max_frames),
+      stacks_({{0}}, limits.max_stacks, limits.max_frame_ids),
+      native_ids_(limits.max_positions),
+      python_ids_(limits.max_positions),
+      kernel_ids_(limits.max_positions) {}
+
+void Symbolizer::add_code(model::CodeObject code) {
+  ++codes_added_;
+  if (codes_.add(std::move(code))) {
+    python_ids_.clear();
+  }
+}
+
+void Symbolizer::add_stack(model::RawStack stack) {
+  raw_stacks_.add(std::move(stack));
+}
+
+void Symbolizer::start_epoch() {
+  ++epoch_;
+  frames_.reset();
+  stacks_.reset();
+  native_ids_.clear();
+  python_ids_.clear();
+  kernel_ids_.clear();
+  modules_.clear();
+  module_numbers_.clear();
+}
+
+void Symbolizer::process_exited(model::ProcessId process, uint64_t now_ns) {
+  codes_.process_exited(process, now_ns);
+}
+
+void Symbolizer::expire(uint64_t now_ns) {
+  const auto expired = codes_.expire(now_ns);
+  if (!expired.empty()) {
+    raw_stacks_.drop_processes({expired.begin(), expired.end()});
+  }
+}
+
+std::optional<SymbolizedSample> Symbolizer::symbolize(const model::RawSample& sample) {
+  StackCache::Entry* entry = raw_stacks_.find(sample.key);
+  if (!entry || entry->raw.process != sample.process) {
+    return std::nullopt;
+  }
+  const PreparedStack& prepared = prepare(*entry, sample);
+  const uint32_t leaf = leaf_frame(prepared, sample);
+  uint32_t python_leaf = 0;
+  if (prepared.python_leaf) {
+    const int32_t lasti = sample.python_leaf ? sample.leaf_lasti : prepared.python_leaf_code.lasti;
+    python_leaf = python_frame(sample.process, prepared.python_leaf_code, lasti);
+  }
+  SymbolizedSample result;
+  result.stack_id = stack_id(*entry, leaf, python_leaf);
+  result.truncated_native = entry->raw.native_end != 0;
+  result.truncated_python = python_cut(entry->raw);
+  result.unnamed_python = prepared.unnamed_python;
+  if (const auto native = prepared.innermost_native) {
+    const uint32_t id = native == prepared.leaf ? leaf : prepared.frames[*native];
+    result.unnamed_native = frames_.at(id).function.empty();
+  }
+  if (tables_full()) {
+    const auto& frames = stacks_.at(result.stack_id).frames;
+    result.overflow = std::find(frames.begin(), frames.end(), 0) != frames.end();
+  }
+  return result;
+}
+
+const PreparedStack& Symbolizer::prepare(StackCache::Entry& entry, const model::RawSample& sample) {
+  const auto is_stale = [&](const PreparedStack& prepared) {
+    return prepared.incomplete && prepared.codes_seen != codes_added_ &&
+           sample.time_ns - prepared.made_ns >= kRemakeNs;
+  };
+  if (!entry.prepared || entry.epoch != epoch_ || is_stale(*entry.prepared)) {
+    entry.prepared = make_prepared(entry.raw, sample.time_ns);
+    entry.epoch = epoch_;
+    raw_stacks_.update_bytes(entry);
+  }
+  return *entry.prepared;
+}
+
+PreparedStack Symbolizer::make_prepared(const model::RawStack& raw, uint64_t now_ns) {
+  PreparedStack prepared;
+  prepared.codes_seen = codes_added_;
+  prepared.made_ns = now_ns;
+  append_kernel(raw, now_ns, prepared);
+  const auto merged =
+      merge(raw, [&](uint32_t index) { return is_eval(raw.native[index], now_ns); });
+  for (std::size_t i = 0; i < merged.size(); ++i) {
+    switch (merged[i].kind) {
+      case MergedFrame::Kind::kNative:
+      case MergedFrame::Kind::kEval:
+        append_native(raw, merged, i, now_ns, prepared);
+        break;
+      case MergedFrame::Kind::kPython:
+        append_python(raw, merged[i].index, prepared);
+        break;
+      case MergedFrame::Kind::kNativeCut:
+        prepared.frames.push_back(marker_frame(fault_label(raw.native_end)));
+        break;
+      case MergedFrame::Kind::kPythonCut:
+        prepared.frames.push_back(marker_frame(fault_label(raw.python_end)));
+        break;
+    }
+  }
+  return prepared;
+}
+
+void Symbolizer::append_kernel(const model::RawStack& raw, uint64_t now_ns,
+                               PreparedStack& prepared) {
+  for (std::size_t i = 0; i < raw.kernel.size(); ++i) {
+    prepared.frames.push_back(kernel_frame(raw.kernel[i], i == 0, now_ns));
+  }
+  prepared.leaf_in_kernel = !raw.kernel.empty();
+  if (prepared.leaf_in_kernel) {
+    prepared.leaf = 0;
+  }
+}
+
+void Symbolizer::append_native(const model::RawStack& raw, const std::vector<MergedFrame>& merged,
+                               std::size_t position, uint64_t now_ns, PreparedStack& prepared) {
+  const model::NativeFrame& native = raw.native[merged[position].index];
+  Site site;
+  site.exact = native.exact;
+  site.runs_python = is_eval_at(merged, position);
+  site.beside_eval = beside_eval(merged, position);
+  if (merged[position].index == 0) {
+    site.exact = true;
+    prepared.innermost_native = static_cast<uint32_t>(prepared.frames.size());
+    if (!prepared.leaf_in_kernel) {
+      prepared.leaf = prepared.innermost_native;
+      prepared.leaf_runs_python = site.runs_python;
+      prepared.leaf_beside_eval = site.beside_eval;
+    }
+  }
+  prepared.frames.push_back(native_frame(native.where, site, now_ns));
+}
+
+void Symbolizer::append_python(const model::RawStack& raw, uint32_t index,
+                               PreparedStack& prepared) {
+  const model::PythonFrame& python = raw.python[index];
+  const bool readable = python.kind == model::PythonFrame::Kind::kCode;
+  const CachedCode* code = readable ? codes_.find(raw.process, python.code) : nullptr;
+  const bool named = code && !code->qualname().empty();
+  prepared.unnamed_python = prepared.unnamed_python || !named;
+  prepared.incomplete = prepared.incomplete || (readable && (!named || !code->complete()));
+  if (readable && !prepared.has_python) {
+    prepared.python_leaf = static_cast<uint32_t>(prepared.frames.size());
+    prepared.python_leaf_code = python;
+  }
+  prepared.has_python = true;
+  prepared.frames.push_back(python_frame(raw.process, python, python.lasti));
+}
+
+uint32_t Symbolizer::leaf_frame(const PreparedStack& prepared, const model::RawSample& sample) {
+  if (!prepared.leaf) {
+    return 0;
+  }
+  if (prepared.leaf_in_kernel != sample.kernel_leaf) {
+    return prepared.frames[*prepared.leaf];
+  }
+  if (sample.kernel_leaf) {
+    return kernel_frame(sample.leaf.pc, true, sample.time_ns);
+  }
+  const Site site{true, prepared.leaf_runs_python, prepared.leaf_beside_eval};
+  return native_frame(sample.leaf, site, sample.time_ns);
+}
+
+uint32_t Symbolizer::stack_id(StackCache::Entry& entry, uint32_t leaf, uint32_t python_leaf) {
+  PreparedStack& prepared = *entry.prepared;
+  const uint64_t variant = (uint64_t{leaf} << 32) | python_leaf;
+  if (const auto known = prepared.stack_ids.find(variant); known != prepared.stack_ids.end()) {
+    return known->second;
+  }
+  if (prepared.leaf) {
+    prepared.frames[*prepared.leaf] = leaf;
+  }
+  if (prepared.python_leaf) {
+    prepared.frames[*prepared.python_leaf] = python_leaf;
+  }
+  const uint32_t id = stacks_.intern(prepared.frames);
+  if (prepared.stack_ids.size() >= kMaxStackIdsPerStack) {
+    prepared.stack_ids.clear();
+  }
+  prepared.stack_ids[variant] = id;
+  raw_stacks_.update_bytes(entry);
+  return id;
+}
+
+uint32_t Symbolizer::native_frame(const model::NativeAddress& where, const Site& site,
+                                  uint64_t now_ns) {
+  const uint64_t address = where.address - (site.exact ? 0 : 1);
+  const uint64_t detail = (site.runs_python ? 1u : 0u) | (site.beside_eval ? 2u : 0u);
+  const FrameIdCache::Key key{where.file, address, detail};
+  if (const uint32_t* known = native_ids_.find(key)) {
+    return *known;
+  }
+  const uint32_t id = frames_.intern(make_native_frame(where.file, address, site, now_ns));
+  native_ids_.add(key, id);
+  return id;
+}
+
+model::Frame Symbolizer::make_native_frame(model::FileId file, uint64_t address, const Site& site,
+                                           uint64_t now_ns) {
+  model::Frame frame;
+  frame.address = address;
+  bool internal = site.runs_python;
+  if (file == 0) {
+    // Code without a file next to the eval loop is CPython's: perf trampolines or its JIT.
+    internal = internal || site.beside_eval;
+  } else {
+    const NativeSymbol& symbol = native_symbols_.find(file, address, now_ns);
+    internal = internal || (opener_.is_interpreter(file) &&
+                            (symbol.raw.empty() || is_interpreter_internal(symbol.raw)));
+    frame.function = symbol.function;
+    frame.address = symbol.start;
+    frame.module = module_number(file);
+    frame.file = modules_[frame.module - 1].path;
+  }
+  frame.kind = internal ? model::FrameKind::kInterpreter : model::FrameKind::kNative;
+  return frame;
+}
+
+uint32_t Symbolizer::kernel_frame(uint64_t address, bool exact, uint64_t now_ns) {
+  const FrameIdCache::Key key{0, address, exact ? 1u : 0u};
+  if (const uint32_t* known = kernel_ids_.find(key)) {
+    return *known;
+  }
+  model::Frame frame;
+  frame.kind = model::FrameKind::kKernel;
+  frame.address = address;
+  if (const auto symbol = kernel_symbols_.find(address - (exact ? 0 : 1), now_ns)) {
+    frame.function = symbol->name;
+    frame.address = symbol->start;
+  }
+  const uint32_t id = frames_.intern(std::move(frame));
+  kernel_ids_.add(key, id);
+  return id;
+}
+
+uint32_t Symbolizer::python_frame(model::ProcessId process, const model::PythonFrame& python,
+                                  int32_t lasti) {
+  model::Frame frame;
+  frame.kind = model::FrameKind::kPython;
+  if (python.kind != model::PythonFrame::Kind::kCode) {
+    return frames_.intern(std::move(frame));
+  }
+  const FrameIdCache::Key key{process, python.code, static_cast<uint32_t>(lasti)};
+  if (const uint32_t* known = python_ids_.find(key)) {
+    return *known;
+  }
+  CachedCode* code = codes_.find(process, python.code);
+  if (!code) {
+    return frames_.intern(std::move(frame));
+  }
+  frame.function = code->qualname();
+  frame.file = code->filename();
+  frame.line = code->line(lasti);
+  frame.first_line = code->first_line();
+  const uint32_t id = frames_.intern(std::move(frame));
+  python_ids_.add(key, id);
+  return id;
+}
+
+uint32_t Symbolizer::marker_frame(const char* label) {
+  return frames_.intern(marker("[truncated: " + std::string(label) + "]"));
+}
+
+uint32_t Symbolizer::module_number(model::FileId file) {
+  const auto [known, is_new] =
+      module_numbers_.try_emplace(file, static_cast<uint32_t>(modules_.size() + 1));
+  if (is_new) {
+    modules_.push_back(opener_.module(file));
+  }
+  return known->second;
+}
+
+bool Symbolizer::is_eval(const model::NativeFrame& frame, uint64_t now_ns) {
+  return frame.where.file != 0 && opener_.is_interpreter(frame.where.file) &&
+         is_eval_loop(native_symbols_.find(frame.where.file, frame.where.address - 1, now_ns).raw);
+}
+
+}  // namespace pyprof::symbolize

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "userspace/model/profile.h"
+#include "userspace/model/sample.h"
+#include "userspace/symbolize/code_cache.h"
+#include "userspace/symbolize/kernel_symbols.h"
+#include "userspace/symbolize/merge.h"
+#include "userspace/symbolize/native_symbols.h"
+#include "userspace/symbolize/stack_cache.h"
+#include "userspace/symbolize/tables.h"
+
+// From what the kernel sent to stacks of named frames. A stack is merged and named once; a further
+// sample of it costs three look-ups.
+namespace pyprof::symbolize {
+
+struct SymbolizerLimits {
+  std::size_t raw_stack_bytes = 16u << 20;
+  std::size_t max_frames = 200'000;
+  std::size_t max_stacks = 200'000;
+  std::size_t max_frame_ids = 4'000'000;  // sum of the depths of all stacks, 4 bytes each
+  std::size_t max_positions = 65'536;     // remembered per kind: native, Python, kernel
+  NativeSymbolLimits native = {};
+  CodeCacheLimits code = {};
+};
+
+struct SymbolizedSample {
+  uint32_t stack_id = 0;
+  bool truncated_native = false;
+  bool truncated_python = false;
+  bool unnamed_python = false;  // some Python frame has no name
+  bool unnamed_native = false;  // the innermost native frame has no symbol
+  bool overflow = false;        // a table is full: part of the stack or all of it is a marker
+};
+
+// Not thread-safe. Frames, stacks and modules are numbered within an epoch: start_epoch() ends the
+// life of all numbers and references. Frame::module is an index + 1 for module().
+class Symbolizer {
+ public:
+  // Both must outlive the symbolizer.
+  Symbolizer(FileOpener& opener, KernelSymbols& kernel, SymbolizerLimits limits = {});
+
+  void add_code(model::CodeObject code);
+  void add_stack(model::RawStack stack);
+
+  // Nothing if the stack is not known: the caller deletes its key in the kernel, which sends it
+  // again.
+  std::optional<SymbolizedSample> symbolize(const model::RawSample& sample);
+
+  [[nodiscard]] const model::Frame& frame(uint32_t id) const { return frames_.at(id); }
+  [[nodiscard]] const model::Stack& stack(uint32_t id) const { return stacks_.at(id); }
+  [[nodiscard]] const model::Module& module(uint32_t index) const { return modules_[index]; }
+
+  // What was symbolized since the last call is forgotten; what the kernel sent is kept.
+  void start_epoch();
+  // New frames or stacks have become markers: time for a new epoch.
+  [[nodiscard]] bool tables_full() const { return frames_.full() || stacks_.full(); }
+
+  // The process's stacks and code objects are dropped by expire() after a grace time.
+  void process_exited(model::ProcessId process, uint64_t now_ns);
+  void expire(uint64_t now_ns);
+
+  // Keys of stacks that were dropped, for the caller to delete in the kernel.
+  std::vector<model::StackKey> take_evicted() { return raw_stacks_.take_evicted(); }
+
+ private:
+  struct Site;  // how a native frame stands in its stack
+
+  const PreparedStack& prepare(StackCache::Entry& entry, const model::RawSample& sample);
+  PreparedStack make_prepared(const model::RawStack& raw, uint64_t now_ns);
+  void append_kernel(const model::RawStack& raw, uint64_t now_ns, PreparedStack& prepared);
+  void append_native(const model::RawStack& raw, const std::vector<MergedFrame>& merged,
+                     std::size_t position, uint64_t now_ns, PreparedStack& prepared);
+  void append_python(const model::RawStack& raw, uint32_t index, PreparedStack& prepared);
+  uint32_t leaf_frame(const PreparedStack& prepared, const model::RawSample& sample);
+  uint32_t stack_id(StackCache::Entry& entry, uint32_t leaf, uint32_t python_leaf);
+
+  uint32_t native_frame(const model::NativeAddress& where, const Site& site, uint64_t now_ns);
+  model::Frame make_native_frame(model::FileId file, uint64_t address, const Site& site,
+                                 uint64_t now_ns);
+  uint32_t kernel_frame(uint64_t address, bool exact, uint64_t now_ns);
+  uint32_t python_frame(model::ProcessId process, const model::PythonFrame& python, int32_t lasti);
+  uint32_t marker_frame(const char* label);
+  uint32_t module_number(model::FileId file);
+  bool is_eval(const model::NativeFrame& frame, uint64_t now_ns);
+
+  FileOpener& opener_;
+  KernelSymbols& kernel_symbols_;
+  NativeSymbols native_symbols_;
+  CodeCache codes_;
+  StackCache raw_stacks_;
+  FrameTable frames_;
+  StackTable stacks_;
+  FrameIdCache native_ids_;
+  FrameIdCache python_ids_;
+  FrameIdCache kernel_ids_;
+  std::vector<model::Module> modules_;
+  std::unordered_map<model::FileId, uint32_t> module_numbers_;
+  uint32_t epoch_ = 1;
+  uint64_t codes_added_ = 0;
+};
+
+}  // namespace pyprof::symbolize
