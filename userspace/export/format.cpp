@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/export/format.h"
+
+#include <fmt/format.h>
+
+#include "userspace/aggregate/clean_text.h"
+
+namespace pyprof::exporter {
+namespace {
+
+struct Spelling {
+  std::string_view text;
+  Format format;
+};
+
+// A format's first name is its own.
+constexpr Spelling kNames[] = {
+    {"text", Format::kText},        {"folded", Format::kFolded},  {"svg", Format::kSvg},
+    {"pprof", Format::kPprof},      {"txt", Format::kText},       {"raw", Format::kFolded},
+    {"collapsed", Format::kFolded}, {"flamegraph", Format::kSvg},
+};
+
+constexpr Spelling kSuffixes[] = {
+    {".txt", Format::kText}, {".folded", Format::kFolded}, {".collapsed", Format::kFolded},
+    {".svg", Format::kSvg},  {".pb.gz", Format::kPprof},   {".pprof", Format::kPprof},
+};
+
+}  // namespace
+
+Result<Format> parse_format(std::string_view name) {
+  for (const Spelling& known : kNames) {
+    if (known.text == name) return known.format;
+  }
+  return Error{fmt::format("unknown format '{}': use text, folded, svg or pprof",
+                           aggregate::clean_text(name, 64)),
+               ExitCode::kUsage};
+}
+
+std::optional<Format> infer_format(std::string_view path) {
+  for (const Spelling& known : kSuffixes) {
+    if (path.ends_with(known.text)) return known.format;
+  }
+  return std::nullopt;
+}
+
+const char* format_name(Format format) {
+  for (const Spelling& known : kNames) {
+    if (known.format == format) return known.text.data();
+  }
+  return "?";
+}
+
+}  // namespace pyprof::exporter

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "userspace/base/result.h"
+
+// The formats a profile can be written in, by the names that users type. The namespace is
+// `exporter` because `export` is a keyword.
+namespace pyprof::exporter {
+
+enum class Format : uint8_t { kText, kFolded, kSvg, kPprof };
+
+// "text", "folded" (also "raw", "collapsed"), "svg" (also "flamegraph"), "pprof". Anything else is
+// a kUsage error that names them.
+[[nodiscard]] Result<Format> parse_format(std::string_view name);
+
+// From the end of a file name: .txt, .folded and .collapsed, .svg, .pb.gz and .pprof.
+[[nodiscard]] std::optional<Format> infer_format(std::string_view path);
+
+[[nodiscard]] const char* format_name(Format format);
+
+}  // namespace pyprof::exporter
