@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/engine/aggregator.h"
+
+#include "userspace/base/clock.h"
+
+namespace pyprof::engine {
+
+namespace {
+
+// Names are interned anew after so many samples, at a moment when no window holds their numbers.
+constexpr uint64_t kSamplesPerEpoch = 1'000'000;
+
+}  // namespace
+
+class Aggregator::Source : public aggregate::StackSource {
+ public:
+  explicit Source(const symbolize::Symbolizer& symbolizer) : symbolizer_(symbolizer) {}
+  [[nodiscard]] const model::Stack& stack(uint32_t id) const override {
+    return symbolizer_.stack(id);
+  }
+  [[nodiscard]] const model::Frame& frame(uint32_t id) const override {
+    return symbolizer_.frame(id);
+  }
+  [[nodiscard]] const model::Module& module(uint32_t id) const override {
+    return symbolizer_.module(id);
+  }
+
+ private:
+  const symbolize::Symbolizer& symbolizer_;
+};
+
+Aggregator::Aggregator(BatchQueue& queue, symbolize::FileOpener& opener,
+                       symbolize::KernelSymbols& kernel,
+                       const symbolize::SymbolizerLimits& limits, ForgetStack forget_stack)
+    : queue_(queue),
+      forget_stack_(std::move(forget_stack)),
+      symbolizer_(opener, kernel, limits),
+      thread_([this] { run(); }) {}
+
+Aggregator::~Aggregator() {
+  queue_.close();
+  thread_.join();
+}
+
+void Aggregator::run() {
+  while (auto batch = queue_.pop()) {
+    std::vector<std::shared_ptr<std::promise<void>>> passed;
+    {
+      const std::lock_guard lock(mutex_);
+      for (auto& item : *batch) {
+        if (auto* barrier = std::get_if<Barrier>(&item)) {
+          passed.push_back(std::move(barrier->passed));
+        } else {
+          deal_with(item);
+        }
+      }
+      house_keeping();
+    }
+    for (auto& promise : passed) promise->set_value();
+  }
+}
+
+void Aggregator::deal_with(Item& item) {
+  if (const auto* sample = std::get_if<model::RawSample>(&item)) {
+    count(*sample);
+  } else if (auto* stack = std::get_if<model::RawStack>(&item)) {
+    symbolizer_.add_stack(std::move(*stack));
+  } else if (auto* code = std::get_if<model::CodeObject>(&item)) {
+    symbolizer_.add_code(std::move(*code));
+  } else if (const auto* ended = std::get_if<ProcessEnded>(&item)) {
+    symbolizer_.process_exited(ended->process, ended->time_ns);
+  }
+}
+
+void Aggregator::count(const model::RawSample& sample) {
+  const auto symbolized = symbolizer_.symbolize(sample);
+  if (!symbolized) {
+    ++stats_.unknown_stacks;
+    forget_stack_(sample.key);
+    return;
+  }
+  ++stats_.delivered;
+  ++stacks_since_epoch_;
+  ++counts_[sample.process];
+  for (auto& [id, window] : windows_) {
+    if (sample.time_ns < window.start_ns) continue;
+    window.builder.add({sample.process, sample.pid, sample.tid, symbolized->stack_id, 1,
+                        sample.weight_ns});
+  }
+}
+
+void Aggregator::house_keeping() {
+  for (const auto key : symbolizer_.take_evicted()) forget_stack_(key);
+  symbolizer_.expire(monotonic_ns());
+  if (!windows_.empty()) return;
+  if (stacks_since_epoch_ < kSamplesPerEpoch && !symbolizer_.tables_full()) return;
+  symbolizer_.start_epoch();
+  stacks_since_epoch_ = 0;
+}
+
+uint64_t Aggregator::open_window(std::vector<int32_t> pids, uint64_t start_ns) {
+  aggregate::BuilderOptions options;
+  options.pids.insert(pids.begin(), pids.end());
+  const std::lock_guard lock(mutex_);
+  const uint64_t id = next_window_++;
+  windows_.emplace(id, Window{aggregate::ProfileBuilder(options), start_ns});
+  return id;
+}
+
+model::Profile Aggregator::close_window(
+    uint64_t id, const aggregate::WindowInfo& info,
+    const std::function<void(aggregate::ProfileBuilder&)>& prepare,
+    const aggregate::ProfileBuilder::DescribeProcess& describe) {
+  const std::lock_guard lock(mutex_);
+  auto& window = windows_.at(id);
+  prepare(window.builder);
+  auto profile = window.builder.finish(Source(symbolizer_), info, describe);
+  windows_.erase(id);
+  house_keeping();
+  return profile;
+}
+
+std::unordered_map<model::ProcessId, uint64_t> Aggregator::take_counts() {
+  const std::lock_guard lock(mutex_);
+  std::unordered_map<model::ProcessId, uint64_t> counts;
+  counts.swap(counts_);
+  return counts;
+}
+
+AggregatorStats Aggregator::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+}  // namespace pyprof::engine

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "userspace/aggregate/profile_builder.h"
+#include "userspace/engine/items.h"
+#include "userspace/symbolize/symbolizer.h"
+
+namespace pyprof::engine {
+
+struct AggregatorStats {
+  uint64_t delivered = 0;       // samples symbolized
+  uint64_t unknown_stacks = 0;  // ticks whose stack userspace does not have
+};
+
+// The thread that names stacks and counts samples into the windows that are open.
+class Aggregator {
+ public:
+  using ForgetStack = std::function<void(model::StackKey)>;
+
+  Aggregator(BatchQueue& queue, symbolize::FileOpener& opener, symbolize::KernelSymbols& kernel,
+             const symbolize::SymbolizerLimits& limits, ForgetStack forget_stack);
+  ~Aggregator();
+  Aggregator(const Aggregator&) = delete;
+  Aggregator& operator=(const Aggregator&) = delete;
+
+  // Samples of the processes (empty = all) from `start_ns` on are counted.
+  uint64_t open_window(std::vector<int32_t> pids, uint64_t start_ns);
+  // Adds what `prepare` knows of threads and makes the profile.
+  model::Profile close_window(uint64_t id, const aggregate::WindowInfo& info,
+                              const std::function<void(aggregate::ProfileBuilder&)>& prepare,
+                              const aggregate::ProfileBuilder::DescribeProcess& describe);
+
+  // Delivered samples by process since the last call, for metrics.
+  std::unordered_map<model::ProcessId, uint64_t> take_counts();
+  [[nodiscard]] AggregatorStats stats() const;
+
+ private:
+  struct Window {
+    aggregate::ProfileBuilder builder;
+    uint64_t start_ns = 0;
+  };
+  class Source;
+
+  void run();
+  void deal_with(Item& item);
+  void count(const model::RawSample& sample);
+  void house_keeping();
+
+  BatchQueue& queue_;
+  ForgetStack forget_stack_;
+  mutable std::mutex mutex_;  // guards what follows
+  symbolize::Symbolizer symbolizer_;
+  std::map<uint64_t, Window> windows_;
+  uint64_t next_window_ = 1;
+  uint64_t stacks_since_epoch_ = 0;
+  std::unordered_map<model::ProcessId, uint64_t> counts_;
+  AggregatorStats stats_;
+  std::thread thread_;
+};
+
+}  // namespace pyprof::engine

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/engine/collector.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "userspace/base/clock.h"
+#include "userspace/python/text.h"
+
+namespace pyprof::engine {
+
+namespace {
+
+constexpr std::size_t kMaxScans = 65'536;
+
+void drain_counter(int fd) {
+  uint64_t count = 0;
+  while (::read(fd, &count, sizeof(count)) == sizeof(count)) {
+  }
+}
+
+void signal(int fd) {
+  const uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(fd, &one, sizeof(one));
+}
+
+model::PythonFrame python_frame(const wire_python& element) {
+  model::PythonFrame frame;
+  if (element.lasti == WIRE_PY_ENTRY) {
+    frame.kind = model::PythonFrame::Kind::kEntry;
+    frame.address = element.id;
+    return frame;
+  }
+  frame.kind = (element.flags & WIRE_PY_NO_CODE) != 0 ? model::PythonFrame::Kind::kUnreadable
+                                                      : model::PythonFrame::Kind::kCode;
+  frame.code = element.id;
+  frame.lasti = static_cast<int32_t>(element.lasti);
+  return frame;
+}
+
+}  // namespace
+
+Collector::Collector(probe::Probe& probe, probe::SideBand side_band, process::FileTable& files,
+                     Publisher& publisher, BatchQueue& queue)
+    : probe_(probe),
+      side_band_(std::move(side_band)),
+      publisher_(publisher),
+      queue_(queue),
+      tracker_(files) {}
+
+Collector::~Collector() {
+  if (!thread_.joinable()) return;
+  stop_ = true;
+  signal(wake_.get());
+  thread_.join();
+  publisher_.cancel_scans();
+}
+
+void Collector::learn_processes() {
+  auto found = probe_.list_processes();
+  for (auto& event : found) tracker_.apply(event);
+  tracker_.scan(process::ProcFs());
+  read_events();
+  merge();
+  hand_over_changes();
+}
+
+Result<void> Collector::run() {
+  epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
+  timer_.reset(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
+  wake_.reset(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  const itimerspec period{{0, static_cast<long>(kPollNs)}, {0, static_cast<long>(kPollNs)}};
+  if (!epoll_.valid() || !timer_.valid() || !wake_.valid() ||
+      ::timerfd_settime(timer_.get(), 0, &period, nullptr) != 0) {
+    return errno_error("preparing to wait for kernel events", errno);
+  }
+  auto fds = side_band_.fds();
+  for (const int fd : {probe_.events_fd(), timer_.get(), wake_.get()}) fds.push_back(fd);
+  for (const int fd : fds) {
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = fd;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+      return errno_error("waiting for kernel events", errno);
+    }
+  }
+  thread_ = std::thread([this] { loop(); });
+  return {};
+}
+
+std::future<void> Collector::flush() {
+  auto promise = std::make_shared<std::promise<void>>();
+  auto future = promise->get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    flushes_.push_back(std::move(promise));
+  }
+  signal(wake_.get());
+  return future;
+}
+
+CollectorStats Collector::take_stats() {
+  const std::lock_guard lock(mutex_);
+  CollectorStats now = stats_;
+  stats_.ring_fill = 0;
+  return now;
+}
+
+// Returns whether the samples are due.
+bool Collector::wait() {
+  std::array<epoll_event, 16> ready{};
+  const int count =
+      ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), 1000);
+  bool due = count <= 0;
+  for (int i = 0; i < count; ++i) {
+    const int fd = ready[static_cast<std::size_t>(i)].data.fd;
+    if (fd != timer_.get() && fd != wake_.get()) continue;
+    drain_counter(fd);
+    due = true;
+  }
+  return due;
+}
+
+void Collector::loop() {
+  while (!stop_) pump(wait());
+  pump(true);
+}
+
+void Collector::pump(bool with_samples) {
+  std::vector<std::shared_ptr<std::promise<void>>> flushes;
+  {
+    const std::lock_guard lock(mutex_);
+    flushes.swap(flushes_);
+  }
+  if (with_samples || !flushes.empty()) read_samples();
+  read_events();
+  apply_scan_results();
+  merge();
+  hand_over_changes();
+  for (auto& promise : flushes) batch_.emplace_back(Barrier{std::move(promise)});
+  hand_over_items();
+}
+
+void Collector::read_samples() {
+  auto& ring = probe_.samples();
+  const double fill =
+      static_cast<double>(ring.pending_bytes()) / static_cast<double>(ring.size_bytes());
+  ring.consume([this](std::span<const uint8_t> bytes) {
+    if (const auto record = decoder_.decode(bytes)) take(*record, bytes);
+  });
+  const std::lock_guard lock(mutex_);
+  stats_.ring_fill = std::max(stats_.ring_fill, fill);
+  stats_.malformed = decoder_.malformed();
+}
+
+void Collector::take(const probe::Record& record, std::span<const uint8_t> bytes) {
+  if (const auto* tick = std::get_if<probe::TickRecord>(&record)) {
+    add_tick(tick->tick);
+  } else if (const auto* stack = std::get_if<probe::StackRecord>(&record)) {
+    add_stack(*stack);
+  } else if (std::holds_alternative<probe::CodeBytes>(record)) {
+    if (auto code = python::decode_code(bytes)) {
+      const auto& head = std::get<probe::CodeBytes>(record).head;
+      pending_.push_back({head.time_ns, 0, std::move(*code)});
+    }
+  }
+}
+
+void Collector::add_tick(const wire_tick& tick) {
+  model::RawSample sample;
+  sample.key = tick.stack_key;
+  sample.process = tick.proc;
+  sample.time_ns = tick.time_ns;
+  sample.weight_ns = tick.weight_ns;
+  sample.pid = static_cast<int32_t>(tick.tgid);
+  sample.tid = static_cast<int32_t>(tick.tid);
+  sample.cpu = tick.cpu;
+  sample.kernel_leaf = (tick.flags & WIRE_TICK_KERNEL) != 0;
+  sample.python_leaf = (tick.flags & WIRE_TICK_PYTHON) != 0;
+  sample.leaf = {0, tick.leaf_ip, tick.leaf_ip};
+  sample.leaf_lasti = static_cast<int32_t>(tick.leaf_lasti);
+  pending_.push_back({tick.time_ns, tick.map_gen, sample});
+}
+
+void Collector::add_stack(const probe::StackRecord& record) {
+  model::RawStack stack;
+  const auto& tick = record.head.tick;
+  stack.key = tick.stack_key;
+  stack.process = tick.proc;
+  stack.time_ns = tick.time_ns;
+  stack.kernel.assign(record.kernel.begin(), record.kernel.end());
+  stack.sp = record.head.sp;
+  stack.native_end = record.head.native_end;
+  stack.python_end = record.head.python_end;
+  stack.native.reserve(record.native.size());
+  for (const auto& frame : record.native) {
+    stack.native.push_back(
+        {{0, frame.pc, frame.pc}, frame.cfa & ~uint64_t{1}, (frame.cfa & 1) != 0});
+  }
+  stack.python.reserve(record.python.size());
+  for (const auto& element : record.python) stack.python.push_back(python_frame(element));
+  pending_.push_back({tick.time_ns, tick.map_gen, std::move(stack)});
+  add_tick(tick);
+}
+
+void Collector::read_events() {
+  probe_.events().consume([this](std::span<const uint8_t> bytes) {
+    if (auto event = decoder_.decode_process(bytes)) events_.push_back(std::move(*event));
+  });
+  while (true) {
+    const auto got = side_band_.drain(events_);
+    if (!got || *got < probe::SideBandOptions{}.max_events) break;
+  }
+  std::stable_sort(events_.begin(), events_.end(),
+                   [](const auto& a, const auto& b) { return a.time_ns < b.time_ns; });
+}
+
+void Collector::apply_scan_results() {
+  std::vector<process::ScanResult> results;
+  {
+    const std::lock_guard lock(mutex_);
+    results.swap(scans_);
+  }
+  for (const auto& result : results) tracker_.apply(result);
+}
+
+void Collector::merge() {
+  auto next = events_.begin();
+  for (auto& pending : pending_) {
+    for (; next != events_.end() && next->time_ns <= pending.time_ns; ++next) {
+      last_event_ns_ = std::max(last_event_ns_, next->time_ns);
+      tracker_.apply(*next);
+    }
+    resolve(pending);
+  }
+  for (; next != events_.end(); ++next) {
+    last_event_ns_ = std::max(last_event_ns_, next->time_ns);
+    tracker_.apply(*next);
+  }
+  pending_.clear();
+  events_.clear();
+}
+
+void Collector::resolve(Pending& pending) {
+  if (auto* sample = std::get_if<model::RawSample>(&pending.item)) {
+    if (!resolve_sample(pending, *sample)) return;
+  } else if (auto* stack = std::get_if<model::RawStack>(&pending.item)) {
+    resolve_stack(pending, *stack);
+  }
+  batch_.push_back(std::move(pending.item));
+}
+
+// Returns false for a tick that points at a stack from before a mapping was replaced.
+bool Collector::resolve_sample(Pending& pending, model::RawSample& sample) {
+  if (sample.kernel_leaf) return true;
+  const auto* state = tracker_.find(sample.process);
+  if (state != nullptr && !state->space.read().replaced().empty() &&
+      state->space.read().replaced().back().replaced_ns > publisher_.built_ns(pending.map_gen) &&
+      state->space.read().replaced().back().replaced_ns <= sample.time_ns) {
+    probe_.delete_stack(sample.key);
+    const std::lock_guard lock(mutex_);
+    ++stats_.outdated;
+    return false;
+  }
+  sample.leaf = tracker_.resolve(sample.process, sample.leaf.pc, sample.time_ns);
+  return true;
+}
+
+void Collector::resolve_stack(const Pending& pending, model::RawStack& stack) {
+  const uint64_t built_ns = publisher_.built_ns(pending.map_gen);
+  for (std::size_t i = 0; i < stack.native.size(); ++i) {
+    auto& frame = stack.native[i];
+    const uint64_t look = frame.where.pc - (frame.exact ? 0 : 1);
+    if (tracker_.suspicious(stack.process, look, stack.time_ns, built_ns)) {
+      stack.native.resize(i);
+      stack.native_end = WIRE_FAULT_NATIVE_NO_MAPPING;
+      return;
+    }
+    frame.where = tracker_.resolve(stack.process, frame.where.pc, stack.time_ns);
+  }
+}
+
+void Collector::hand_over_changes() {
+  const uint64_t as_of_ns = std::max(last_event_ns_, uint64_t{1});
+  for (const auto process : tracker_.take_changed()) {
+    const auto* state = tracker_.find(process);
+    if (state != nullptr && state->process != 0) publisher_.publish(*state, as_of_ns);
+  }
+  for (const auto process : tracker_.take_exited()) {
+    const auto* state = tracker_.find(process);
+    publisher_.retire(process, state != nullptr ? state->pid : 0);
+    batch_.emplace_back(ProcessEnded{process, monotonic_ns()});
+  }
+  if (tracker_.needs_scan()) rescan();
+  const std::lock_guard lock(mutex_);
+  stats_.processes = tracker_.live();
+  stats_.events_lost = tracker_.counters().lost_events;
+}
+
+void Collector::rescan() {
+  for (const auto& request : tracker_.take_scan_requests()) {
+    publisher_.scan(request, [this](process::ScanResult result) {
+      {
+        const std::lock_guard lock(mutex_);
+        if (scans_.size() < kMaxScans) scans_.push_back(std::move(result));
+      }
+      signal(wake_.get());
+    });
+  }
+}
+
+void Collector::hand_over_items() {
+  if (batch_.empty()) return;
+  const auto samples = static_cast<uint64_t>(
+      std::count_if(batch_.begin(), batch_.end(), [](const Item& item) {
+        return std::holds_alternative<model::RawSample>(item);
+      }));
+  if (!queue_.push(std::move(batch_))) {
+    const std::lock_guard lock(mutex_);
+    stats_.lost_in_queue += samples;
+  }
+  batch_ = {};
+}
+
+}  // namespace pyprof::engine

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/engine/file_catalog.h"
+
+#include <fcntl.h>
+
+namespace pyprof::engine {
+
+const LoadedFile* FileCatalog::find(model::FileId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = loaded_.find(id);
+  return it == loaded_.end() ? nullptr : it->second.get();
+}
+
+void FileCatalog::read(LoadedFile& file, const elf::ElfFile& elf, const std::string& path) {
+  file.interpreter = python::inspect(elf, path);
+  file.tsd = python::inspect_libc(elf);
+  const auto table = elf::read_unwind_table(elf);
+  if (!table || table->rows.empty()) return;
+  file.first_address = table->first_address;
+  file.end_address = table->end_address;
+  const elf::PackedTable packed = elf::pack(*table, dictionary_);
+  tables_.write_dictionary(dictionary_.rules());
+  file.placement = tables_.place_file(packed.rows, packed.index);
+  if (!file.placement) ++unplaced_;
+}
+
+const LoadedFile& FileCatalog::load(model::FileId id, Fd fd) {
+  auto file = std::make_unique<LoadedFile>();
+  const auto info = files_.info(id);
+  Fd kept(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  if (auto elf = elf::ElfFile::open(std::move(fd))) {
+    read(*file, *elf, info ? info->path : std::string());
+  }
+  const std::lock_guard lock(mutex_);
+  if (kept.valid() && open_.size() < kMaxOpenFiles) open_.emplace(id, std::move(kept));
+  auto& slot = loaded_[id];
+  slot = std::move(file);
+  return *slot;
+}
+
+std::optional<elf::ElfFile> FileCatalog::open(model::FileId id) {
+  Fd fd;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = open_.find(id);
+    if (it == open_.end()) return std::nullopt;
+    fd.reset(::fcntl(it->second.get(), F_DUPFD_CLOEXEC, 3));
+  }
+  if (!fd.valid()) return std::nullopt;
+  auto elf = elf::ElfFile::open(std::move(fd));
+  if (!elf) return std::nullopt;
+  return std::move(*elf);
+}
+
+model::Module FileCatalog::module(model::FileId id) {
+  const auto info = files_.info(id);
+  if (!info) return {};
+  return {info->path, info->build_id};
+}
+
+bool FileCatalog::is_interpreter(model::FileId id) {
+  const auto* file = find(id);
+  return file != nullptr && file->interpreter.has_value();
+}
+
+uint64_t FileCatalog::unplaced() const {
+  const std::lock_guard lock(mutex_);
+  return unplaced_;
+}
+
+}  // namespace pyprof::engine

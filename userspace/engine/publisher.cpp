@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/engine/publisher.h"
+
+#include <algorithm>
+
+#include "userspace/base/clock.h"
+#include "userspace/process/mapped_file.h"
+#include "userspace/process/proc_maps.h"
+
+namespace pyprof::engine {
+
+namespace {
+
+constexpr std::size_t kMaxGenerations = 16'384;
+
+// Rows for what the file's table covers; frame pointers elsewhere.
+wire_mapping make_mapping(const process::MappedRange& range, const LoadedFile* file,
+                          uint64_t bias) {
+  wire_mapping mapping{};
+  mapping.start = range.mapping.start;
+  mapping.end = range.mapping.end;
+  mapping.kind = WIRE_MAP_NONE;
+  if (file == nullptr || !file->placement) return mapping;
+  const uint64_t first = mapping.start - bias, end = mapping.end - bias;
+  if (first < file->first_address || first >= file->end_address) return mapping;
+  mapping.kind = WIRE_MAP_ROWS;
+  mapping.bias = bias + file->first_address;
+  mapping.index_first = file->placement->index_first;
+  if (end > file->end_address) mapping.end = bias + file->end_address;
+  return mapping;
+}
+
+}  // namespace
+
+Publisher::Publisher(probe::Probe& probe, probe::TableStore& tables, process::FileTable& files,
+                     FileCatalog& catalog, ProcessDirectory& directory)
+    : probe_(probe),
+      tables_(tables),
+      files_(files),
+      catalog_(catalog),
+      directory_(directory),
+      thread_([this] { run(); }) {}
+
+Publisher::~Publisher() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  work_.notify_all();
+  thread_.join();
+}
+
+void Publisher::publish(const process::ProcessState& state, uint64_t as_of_ns) {
+  {
+    const std::lock_guard lock(mutex_);
+    auto [it, fresh] = jobs_.try_emplace(state.process);
+    it->second.state = state;
+    it->second.as_of_ns = as_of_ns;
+    it->second.ended = false;
+    if (fresh) fresh_.push_back(state.process);
+  }
+  work_.notify_one();
+}
+
+void Publisher::retire(model::ProcessId process, int32_t pid) {
+  {
+    const std::lock_guard lock(mutex_);
+    auto [it, fresh] = jobs_.try_emplace(process);
+    it->second.state.process = process;
+    it->second.state.pid = pid;
+    it->second.ended = true;
+    if (fresh) fresh_.push_back(process);
+  }
+  work_.notify_one();
+}
+
+void Publisher::scan(const process::ScanRequest& request, const ScanDone& done) {
+  {
+    const std::lock_guard lock(mutex_);
+    scans_.emplace_back(request, done);
+  }
+  work_.notify_one();
+}
+
+void Publisher::cancel_scans() {
+  std::unique_lock lock(mutex_);
+  scans_.clear();
+  idle_.wait(lock, [this] { return !scanning_; });
+}
+
+bool Publisher::wait_idle(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  return idle_.wait_for(lock, limit, [this] {
+    return !busy_ && fresh_.empty() && slow_.empty() && scans_.empty();
+  });
+}
+
+uint64_t Publisher::built_ns(uint32_t map_gen) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = std::lower_bound(
+      generations_.begin(), generations_.end(), map_gen,
+      [](const auto& entry, uint32_t wanted) { return entry.first < wanted; });
+  return it != generations_.end() && it->first == map_gen ? it->second : 0;
+}
+
+uint64_t Publisher::refused() const {
+  const std::lock_guard lock(mutex_);
+  return refused_;
+}
+
+std::size_t Publisher::pending() const {
+  const std::lock_guard lock(mutex_);
+  return fresh_.size() + slow_.size() + scans_.size();
+}
+
+void Publisher::run() {
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    if (step(lock)) continue;
+    idle_.notify_all();
+    work_.wait_for(lock, std::chrono::seconds(1));
+    tables_.reclaim(monotonic_ns());
+  }
+}
+
+// One piece of work; the lock is not held during it. Returns false if there was none.
+bool Publisher::step(std::unique_lock<std::mutex>& lock) {
+  busy_ = true;
+  if (!fresh_.empty() || (scans_.empty() && !slow_.empty())) {
+    auto& list = fresh_.empty() ? slow_ : fresh_;
+    const bool may_read = fresh_.empty();
+    const auto id = list.front();
+    list.pop_front();
+    Job job = std::move(jobs_.at(id));
+    jobs_.erase(id);
+    lock.unlock();
+    std::vector<wire_mapping> mappings;
+    uint32_t python = WIRE_NO_SLOT;
+    bool complete = true;
+    if (job.ended) {
+      remove(job);
+    } else {
+      handle(job);
+      complete = build(job, may_read, mappings, python);
+      install(job, mappings, python);
+    }
+    tables_.reclaim(monotonic_ns());
+    lock.lock();
+    if (!complete && !jobs_.contains(id)) {
+      jobs_.emplace(id, std::move(job));
+      slow_.push_back(id);
+    }
+  } else if (!scans_.empty()) {
+    auto [request, done] = std::move(scans_.front());
+    scans_.pop_front();
+    scanning_ = true;
+    lock.unlock();
+    done(process::read_mappings(proc_, request));
+    lock.lock();
+    scanning_ = false;
+    idle_.notify_all();
+  } else {
+    busy_ = false;
+    return false;
+  }
+  busy_ = false;
+  return true;
+}
+
+void Publisher::handle(Job& job) {
+  if (!job.learnt && !directory_.knows(job.state.process)) directory_.learn(job.state);
+  job.learnt = true;
+}
+
+const LoadedFile* Publisher::file_of(const Job& job, const process::MappedRange& range,
+                                     bool may_read, uint64_t& bias, bool& missing) {
+  const auto& mapping = range.mapping;
+  if (!process::has_file(mapping) && !process::is_vdso(mapping)) return nullptr;
+  auto binding = files_.find(mapping);
+  if (!binding && may_read) {
+    auto identified = files_.identify(proc_, job.state.pid, mapping);
+    if (!identified) return nullptr;
+    binding = *identified;
+  }
+  if (!binding) {
+    missing = true;
+    return nullptr;
+  }
+  bias = binding->bias;
+  const auto* file = catalog_.find(binding->file);
+  if (file != nullptr) return file;
+  if (!may_read) {
+    missing = true;
+    return nullptr;
+  }
+  auto fd = process::open_mapping(proc_, job.state.pid, mapping);
+  return fd ? &catalog_.load(binding->file, std::move(*fd)) : nullptr;
+}
+
+// Returns false if a file has to be read first; then what there is is in `mappings`.
+bool Publisher::build(const Job& job, bool may_read, std::vector<wire_mapping>& mappings,
+                      uint32_t& python) {
+  bool missing = false;
+  const LoadedFile* interpreter = nullptr;
+  const python::TsdLayout* tsd = nullptr;
+  uint64_t interpreter_bias = 0;
+  for (const auto& range : job.state.space.read().ranges()) {
+    uint64_t bias = 0;
+    const auto* file = file_of(job, range, may_read, bias, missing);
+    if (mappings.size() < WIRE_MAX_MAPPINGS) mappings.push_back(make_mapping(range, file, bias));
+    if (file == nullptr) continue;
+    if (file->tsd) tsd = &*file->tsd;
+    if (file->interpreter) {
+      interpreter = file;
+      interpreter_bias = bias;
+    }
+  }
+  if (interpreter != nullptr && (tsd != nullptr || !missing)) {
+    python = place_python(job, *interpreter, interpreter_bias, tsd);
+  }
+  return !missing;
+}
+
+uint32_t Publisher::place_python(const Job& job, const LoadedFile& file, uint64_t bias,
+                                 const python::TsdLayout* tsd) {
+  const auto& interpreter = *file.interpreter;
+  const auto process = job.state.process;
+  std::string status = interpreter.unsupported;
+  if (status.empty() && tsd == nullptr) status = "its C library is not known";
+  if (!status.empty()) {
+    directory_.set_python(process, interpreter.version, interpreter.full_version, status, {});
+    return WIRE_NO_SLOT;
+  }
+  const auto config = python::make_config(interpreter, bias, *tsd);
+  const auto slot = tables_.place_python(config);
+  PythonRuntime runtime{interpreter.runtime_address + bias, config, interpreter.runtime};
+  directory_.set_python(process, interpreter.version, interpreter.full_version,
+                        slot ? "ok" : "no room in the kernel's interpreter table",
+                        std::move(runtime));
+  return slot.value_or(WIRE_NO_SLOT);
+}
+
+void Publisher::remember(uint32_t map_gen, uint64_t as_of_ns) {
+  const std::lock_guard lock(mutex_);
+  generations_.emplace_back(map_gen, as_of_ns);
+  if (generations_.size() > kMaxGenerations) generations_.pop_front();
+}
+
+void Publisher::install(const Job& job, const std::vector<wire_mapping>& mappings,
+                        uint32_t python) {
+  const uint64_t now_ns = monotonic_ns();
+  wire_process process{};
+  process.proc = job.state.process;
+  process.stack_top = job.state.stack_top;
+  process.python = python;
+  process.map_gen = tables_.next_generation();
+  const auto first = tables_.place_mappings(mappings);
+  if (first) {
+    process.map_first = *first;
+    process.map_count = static_cast<uint32_t>(mappings.size());
+  }
+  remember(process.map_gen, job.as_of_ns);
+  const bool stored = probe_.set_process(job.state.pid, process).ok();
+  if (!first || !stored) {
+    const std::lock_guard lock(mutex_);
+    ++refused_;
+  }
+  auto& slot = published_[job.state.process];
+  tables_.remove_mappings(slot.map_first, slot.map_count, now_ns);
+  if (slot.python != WIRE_NO_SLOT) tables_.remove_python(slot.python, now_ns);
+  slot = {process.map_first, process.map_count, python};
+  by_pid_[job.state.pid] = job.state.process;
+}
+
+void Publisher::remove(const Job& job) {
+  const uint64_t now_ns = monotonic_ns();
+  directory_.ended(job.state.process);
+  const auto it = published_.find(job.state.process);
+  if (it == published_.end()) return;
+  tables_.remove_mappings(it->second.map_first, it->second.map_count, now_ns);
+  if (it->second.python != WIRE_NO_SLOT) tables_.remove_python(it->second.python, now_ns);
+  published_.erase(it);
+  const auto owner = by_pid_.find(job.state.pid);
+  if (owner == by_pid_.end() || owner->second != job.state.process) return;
+  by_pid_.erase(owner);
+  probe_.remove_process(job.state.pid);
+}
+
+}  // namespace pyprof::engine

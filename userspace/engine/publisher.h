@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "userspace/engine/file_catalog.h"
+#include "userspace/engine/process_directory.h"
+#include "userspace/probe/loader.h"
+#include "userspace/process/tracker.h"
+
+namespace pyprof::engine {
+
+// Gives the kernel the tables of each process, on a thread of its own: reading files may take long
+// or block. A process whose files are all known is served first; one with a new file gets what
+// there is at once and the rest when the file is read.
+class Publisher {
+ public:
+  using ScanDone = std::function<void(process::ScanResult)>;
+
+  Publisher(probe::Probe& probe, probe::TableStore& tables, process::FileTable& files,
+            FileCatalog& catalog, ProcessDirectory& directory);
+  ~Publisher();
+  Publisher(const Publisher&) = delete;
+  Publisher& operator=(const Publisher&) = delete;
+
+  // A process is new or its mappings changed; `as_of_ns` is the time of the last event in them.
+  void publish(const process::ProcessState& state, uint64_t as_of_ns);
+  void retire(model::ProcessId process, int32_t pid);
+  // `done` is called on the publishing thread.
+  void scan(const process::ScanRequest& request, const ScanDone& done);
+
+  // Forgets all scans; when it returns no `done` is running or will be called.
+  void cancel_scans();
+
+  // Until nothing is left to do or the time is over. Returns whether all is done.
+  bool wait_idle(std::chrono::milliseconds limit);
+
+  // The time that a mapping generation describes; 0 = too long ago to be remembered.
+  [[nodiscard]] uint64_t built_ns(uint32_t map_gen) const;
+
+  // Tables that found no room in the kernel.
+  [[nodiscard]] uint64_t refused() const;
+  [[nodiscard]] std::size_t pending() const;
+  [[nodiscard]] probe::TableStore& tables() { return tables_; }
+
+ private:
+  struct Job {
+    process::ProcessState state;
+    uint64_t as_of_ns = 0;
+    bool ended = false;
+    bool learnt = false;
+  };
+  struct Published {
+    uint32_t map_first = 0;
+    uint32_t map_count = 0;
+    uint32_t python = WIRE_NO_SLOT;
+  };
+
+  void run();
+  bool step(std::unique_lock<std::mutex>& lock);
+  void handle(Job& job);
+  bool build(const Job& job, bool may_read, std::vector<wire_mapping>& mappings, uint32_t& python);
+  const LoadedFile* file_of(const Job& job, const process::MappedRange& range, bool may_read,
+                            uint64_t& bias, bool& missing);
+  uint32_t place_python(const Job& job, const LoadedFile& interpreter, uint64_t bias,
+                        const python::TsdLayout* tsd);
+  void install(const Job& job, const std::vector<wire_mapping>& mappings, uint32_t python);
+  void remove(const Job& job);
+  void remember(uint32_t map_gen, uint64_t as_of_ns);
+
+  probe::Probe& probe_;
+  probe::TableStore& tables_;
+  process::FileTable& files_;
+  FileCatalog& catalog_;
+  ProcessDirectory& directory_;
+  const process::ProcFs proc_;
+  std::unordered_map<model::ProcessId, Published> published_;  // publishing thread only
+  std::unordered_map<int32_t, model::ProcessId> by_pid_;       // publishing thread only
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable work_;
+  std::condition_variable idle_;
+  std::unordered_map<model::ProcessId, Job> jobs_;
+  std::deque<model::ProcessId> fresh_;
+  std::deque<model::ProcessId> slow_;  // need a file that was never read
+  std::deque<std::pair<process::ScanRequest, ScanDone>> scans_;
+  std::deque<std::pair<uint32_t, uint64_t>> generations_;  // map_gen, as_of_ns
+  uint64_t refused_ = 0;
+  bool busy_ = false;
+  bool scanning_ = false;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace pyprof::engine
