@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import harness  # noqa: E402
+
+# What every machine can get: the distribution's own, and Debian's packages for the others.
+REQUIRED_SERIES = ((3, 13), (3, 14))
+
+
+def list_interpreters():
+    script = os.path.join(harness.REPO, "tests", "interpreters.sh")
+    done = subprocess.run([script, os.path.join(harness.BUILD, "interpreters")], stdout=subprocess.PIPE, check=True)
+    return [harness.Interpreter(entry) for entry in json.loads(done.stdout) if entry["supported"]]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--interpreter", action="append", help="only interpreters whose name contains this")
+
+
+def pytest_configure(config):
+    os.makedirs(harness.BUILD, exist_ok=True)
+    wanted = config.getoption("--interpreter") or [""]
+    config.interpreters = [i for i in list_interpreters() if any(w in i.name for w in wanted)]
+
+
+def pytest_generate_tests(metafunc):
+    if "interpreter" in metafunc.fixturenames:
+        found = metafunc.config.interpreters
+        metafunc.parametrize("interpreter", found, ids=[i.name for i in found])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def needs():
+    if not os.access(harness.BINARY, os.X_OK):
+        pytest.exit("%s is not there: run `make` first" % harness.BINARY, returncode=1)
+    if os.geteuid() != 0:
+        pytest.skip("loading BPF programs needs root")
+    if not os.path.exists("/sys/kernel/btf/vmlinux"):
+        pytest.skip("the kernel has no BTF (/sys/kernel/btf/vmlinux)")
+
+
+@pytest.fixture(scope="session")
+def interpreters(request):
+    return request.config.interpreters
+
+
+@pytest.fixture(scope="session")
+def any_python(interpreters):
+    """One interpreter, for tests where the version does not matter: outside chroots if possible."""
+    if not interpreters:
+        pytest.skip("no supported CPython on this machine")
+    return sorted(interpreters, key=lambda i: (i.chroot is not None, i.series))[0]
+
+
+@pytest.fixture(scope="session")
+def native_rec(tmp_path_factory):
+    return harness.build_native_rec(tmp_path_factory.mktemp("native"))
+
+
+@pytest.fixture(scope="session")
+def dl_program(tmp_path_factory):
+    return harness.build_dl(tmp_path_factory.mktemp("dl"))

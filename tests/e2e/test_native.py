@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Native programs built without frame pointers, recursion across libraries, and libraries that come and go."""
+
+import json
+
+import pytest
+
+import harness
+from harness import Capture, Process, count, figure, folded, names_of, snapshot, total
+
+
+@pytest.mark.parametrize("depth", [60, 1024])
+def test_recursion_across_libraries_is_whole(native_rec, tmp_path, depth):
+    with Process([native_rec, str(depth), "6"]) as target:
+        assert target.line() == "ready"
+        stacks = folded(snapshot(target.pid, tmp_path / "rec.folded", seconds=3, rate_hz=199))
+    whole = 0
+    for frames, n in stacks:
+        names = names_of(frames)
+        steps = sum(name in ("program_step", "library_step") for name in names)
+        if "main" in names and steps == depth and "burn_bottom" in names:
+            whole += n
+    figure("native_whole_at_%d" % depth, 100 * whole / total(stacks), "%", "%d samples" % total(stacks))
+    assert whole >= 0.99 * total(stacks)
+
+
+def test_frames_alternate_between_the_files(native_rec, tmp_path):
+    with Process([native_rec, "20", "4"]) as target:
+        assert target.line() == "ready"
+        stacks = folded(snapshot(target.pid, tmp_path / "rec.folded", seconds=2))
+    frames = max(stacks, key=lambda stack: stack[1])[0]
+    steps = [f for f in frames if "_step" in f]
+    assert steps == ["program_step [native_rec]", "library_step [libstep.so]"] * 10
+
+
+def test_libraries_that_share_an_address(dl_program, tmp_path):
+    output = tmp_path / "dl.folded"
+    with Process([dl_program[0], "3"] + dl_program[1:]) as target:
+        assert target.line() == "ready"
+        with Capture("snapshot", "--pid", target.pid, "-d", 5, "-r", 499, "-f", "folded", output=output) as capture:
+            truth = json.loads(target.line())
+            stacks = folded(capture.finish(60))
+    a, b = count(stacks, "burn_a"), count(stacks, "burn_b")
+    named = (a + b) / total(stacks)
+    share = a / (a + b)
+    expected = truth["a_s"] / (truth["a_s"] + truth["b_s"])
+    figure("dl_named", 100 * named, "%", "%d of %d turns at one address" % (truth["same_address"], truth["turns"]))
+    figure("dl_share_of_a", share, "", "truth %.4f" % expected)
+    assert truth["same_address"] > 0, "the two libraries never shared an address: nothing was tested"
+    assert named >= 0.95
+    # The snapshot starts up to half a turn in.
+    assert abs(share - expected) < 0.08
+
+
+def test_non_python_has_no_python_view(native_rec, tmp_path):
+    with Process([native_rec, "5", "20"]) as target:
+        assert target.line() == "ready"
+        for flag in ("--python-only", "-g"):
+            done = harness.run("snapshot", "--pid", target.pid, "-d", 1, flag, "-f", "folded", "-o", tmp_path / "x")
+            assert done.returncode == harness.EXIT_NOT_SUPPORTED, done.stderr
+            assert str(target.pid) in done.stderr

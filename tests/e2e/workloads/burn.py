@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lives for 0.1 s of CPU (or argv[1] seconds) in burn_here(); prints CLOCK_MONOTONIC at both ends and the CPU."""
+
+import sys
+import time
+
+
+def burn_here(seconds):
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        for _ in range(500):
+            pass
+
+
+begin_ns, begin_cpu_ns = time.monotonic_ns(), time.thread_time_ns()
+burn_here(float(sys.argv[1]) if len(sys.argv) > 1 else 0.1)
+print(begin_ns, time.monotonic_ns(), time.thread_time_ns() - begin_cpu_ns)
