@@ -22,10 +22,11 @@ typedef __u64 u64;
 typedef __s32 s32;
 typedef __s64 s64;
 
-#ifndef NATIVE_FRAMES_PER_PROGRAM
-#define NATIVE_FRAMES_PER_PROGRAM 32
-#endif
+#define NATIVE_FRAMES_PER_PROGRAM 40
 #define PYTHON_FRAMES_PER_PROGRAM 128
+/* The kernel allows 33 tail calls a tick. A full native part leaves six: start, walk, look-up,
+ * verification, capture, record. */
+#define MAX_TAIL_CALLS 33
 #define MAX_NEW_CODES 32     /* code objects captured by one sample */
 #define MAX_ELEMENTS 4096    /* of 16 bytes: kernel, native and Python frames of one stack */
 #define CODES_PER_SECOND 4000 /* captured for one process */

@@ -6,7 +6,7 @@
 #ifndef PYEBPF_EMIT_BPF_H
 #define PYEBPF_EMIT_BPF_H
 
-#include "maps.bpf.h"
+#include "task.bpf.h"
 
 static __always_inline void emit_outcome(struct wire_counters *c, u32 outcome)
 {
@@ -36,6 +36,9 @@ static __always_inline void emit_stack(struct scratch *s, struct wire_counters *
 	n &= MAX_ELEMENTS - 1;
 	u32 bytes = sizeof(struct wire_stack) + n * 16;
 	s->record.bytes = bytes;
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	s->record.cgroup_id = task_cgroup_id(task);
+	s->record.ns_tid = task_namespace_id(task);
 	if (bpf_ringbuf_output(&samples, &s->record, bytes, BPF_RB_NO_WAKEUP)) {
 		emit_outcome(c, WIRE_OUT_LOST_STACK);
 		return;

@@ -65,13 +65,20 @@ static __always_inline u64 code_identity(struct scratch *s, struct wire_python_c
 	return hash | 1;
 }
 
+static __always_inline struct code_cache_entry *code_cache_slot(struct scratch *s, u64 code)
+{
+	u64 slot = ((code * 0x9E3779B97F4A7C15ull) >> 56) << 5;
+	struct code_cache_entry *e = s->code_cache;
+
+	ADD_MASKED(e, slot, (CODE_CACHE_ENTRIES - 1) << 5);
+	return e;
+}
+
 /* Identity of a frame's code object, from the cache if nothing can have changed. */
 static __always_inline u64 code_lookup(struct scratch *s, struct wire_python_config *p,
 				       struct wire_counters *c, u64 code)
 {
-	u64 slot = ((code * 0x9E3779B97F4A7C15ull) >> 56) << 5;
-	struct code_cache_entry *e = s->code_cache;
-	ADD_MASKED(e, slot, (CODE_CACHE_ENTRIES - 1) << 5);
+	struct code_cache_entry *e = code_cache_slot(s, code);
 
 	if (e->code == code && e->epoch == s->epoch)
 		return e->id;
@@ -271,13 +278,11 @@ static __always_inline void capture_codes(struct scratch *s, struct wire_python_
 		if (fault) {
 			count_fault(c, fault);
 			s->uncaptured = 1;
+			code_cache_slot(s, code)->code = 0; /* the next sample tries again */
 			continue;
 		}
 		bpf_map_update_elem(&codes, &key, &one, BPF_ANY);
 	}
-	/* What was captured or refused now is looked up afresh by the next sample. */
-	if (s->uncaptured)
-		s->epoch = 0;
 }
 
 #endif

@@ -71,6 +71,7 @@ struct scratch {
 	u64 first_python; /* element index */
 	u32 python_count, verify_at;
 	u32 window_want;
+	u32 tail_calls;  /* made in this tick */
 	u32 new_codes;
 	u32 uncaptured;
 	u32 verified;
@@ -253,6 +254,8 @@ struct {
 	__type(key, u32);
 	__type(value, struct control);
 } controls SEC(".maps");
+
+#define TAIL_CALL(ctx, s, slot) ((s)->tail_calls++, bpf_tail_call(ctx, &tails, slot))
 
 static __always_inline struct scratch *this_scratch(void)
 {

@@ -48,11 +48,10 @@ static __always_inline struct wire_mapping *native_find_mapping(struct scratch *
 		FORGET(low);
 		FORGET(count);
 	}
-	FORGET(count);
+	low = THROUGH(s->last_mapping, low);
 	m = bpf_map_lookup_elem(&mappings, &low);
-	if (!m || !count || pc < m->start || pc >= m->end)
+	if (!m || !s->process.map_count || pc < m->start || pc >= m->end)
 		return 0;
-	s->last_mapping = low;
 	return m;
 }
 
@@ -90,14 +89,14 @@ static __always_inline u32 native_find_rule(struct scratch *s, u64 pc)
 	u64 low16 = offset & 0xffff;
 	NO_UNROLL
 	for (int i = 0; i < ROW_STEPS; i++) {
-		if (!count)
-			break;
 		u64 half = count >> 1, middle = low + half;
+		s64 some = (s64)-count >> 63; /* -1 as long as rows are left, else 0: no early exit */
 		s64 after = low16 - (c->u[middle & (WIRE_ROW_CHUNK - 1)] >> 16);
 		after >>= 63; /* 0: the row starts at or before pc, -1: behind it */
 		FORGET(after);
-		low = ((middle + 1) & ~after) | (low & after);
-		count = ((count - half - 1) & ~after) | (half & after);
+		FORGET(some);
+		low += (half + 1) & ~after & some;
+		count = (((count - half - 1) & ~after) | (half & after)) & some;
 		FORGET(low);
 		FORGET(count);
 	}
@@ -264,7 +263,7 @@ static __always_inline u64 native_return_address(struct scratch *s, u64 cfa, u64
 
 /* Up to NATIVE_FRAMES_PER_PROGRAM frames; the reason for an early end goes to record.native_end.
  * `look` is the address whose rule applies: pc for the leaf and below a signal frame, else pc - 1. */
-static __always_inline int native_walk(struct scratch *s, struct wire_counters *c)
+static __always_inline int native_walk(struct scratch *s)
 {
 	u64 pc = s->pc, look = s->look, sp = s->sp, h = s->hash;
 	u32 n = s->elements;
@@ -330,7 +329,6 @@ static __always_inline int native_walk(struct scratch *s, struct wire_counters *
 done:
 	s->hash = h;
 	s->elements = n;
-	c->native_frames += n;
 	return NATIVE_DONE;
 }
 

@@ -53,11 +53,13 @@ static __always_inline void tick_reset(struct scratch *s)
 	s->bp_address = 0;
 	s->window_bytes = 0;
 	s->window_base = 0;
+	s->tail_calls = 0;
 	s->samples++;
 }
 
 /* Tables of the running image, or none with the reason counted. */
-static __always_inline void tick_find_process(struct scratch *s, struct wire_counters *c)
+static __always_inline void tick_find_process(struct scratch *s, struct wire_counters *c,
+					      struct task_struct *task)
 {
 	u32 tgid = s->record.tick.tgid;
 	struct wire_process *p = bpf_map_lookup_elem(&procs, &tgid);
@@ -65,7 +67,9 @@ static __always_inline void tick_find_process(struct scratch *s, struct wire_cou
 	s->process.map_gen = s->process.map_count = 0;
 	s->process.python = WIRE_NO_SLOT;
 	s->process.proc = s->record.tick.proc;
-	if (!p) {
+	if (!task_get(task, mm)) {
+		p = 0; /* a kernel thread */
+	} else if (!p) {
 		c->faults[WIRE_FAULT_PROC_UNKNOWN]++;
 		s->record.native_end = WIRE_FAULT_PROC_UNKNOWN;
 	} else if (p->proc != s->record.tick.proc) {
@@ -162,11 +166,13 @@ static __always_inline void native_finish(void *ctx, struct scratch *s, struct w
 {
 	u32 end = s->record.native_end;
 
+	c->native_frames += s->elements - (s->record.n_kernel + 1) / 2;
+
 	if (end > WIRE_FAULT_PROC_STALE)
 		count_fault(c, end);
 	if (s->process.python != WIRE_NO_SLOT)
-		bpf_tail_call(ctx, &tails, TAIL_PY_START);
-	bpf_tail_call(ctx, &tails, TAIL_EMIT);
+		TAIL_CALL(ctx, s, TAIL_PY_START);
+	TAIL_CALL(ctx, s, TAIL_EMIT);
 	emit_outcome(c, WIRE_OUT_LOST_PROGRAM);
 }
 
@@ -183,7 +189,7 @@ int on_cpu_tick(struct bpf_perf_event_data *ctx)
 	if (!tick_begin(ctx, s, c, task))
 		return 0;
 	tick_reset(s);
-	tick_find_process(s, c);
+	tick_find_process(s, c, task);
 	if (!tick_begin_native(ctx, s, c, task)) {
 		native_finish(ctx, s, c);
 		return 0;
@@ -193,7 +199,7 @@ int on_cpu_tick(struct bpf_perf_event_data *ctx)
 		native_finish(ctx, s, c);
 		return 0;
 	}
-	bpf_tail_call(ctx, &tails, TAIL_NATIVE);
+	TAIL_CALL(ctx, s, TAIL_NATIVE);
 	emit_outcome(c, WIRE_OUT_LOST_PROGRAM);
 	return 0;
 }
@@ -206,8 +212,8 @@ int native_more(struct bpf_perf_event_data *ctx)
 
 	if (!s || !c)
 		return 0;
-	if (native_walk(s, c) == NATIVE_MORE) {
-		bpf_tail_call(ctx, &tails, TAIL_NATIVE);
+	if (native_walk(s) == NATIVE_MORE) {
+		TAIL_CALL(ctx, s, TAIL_NATIVE);
 		s->record.native_end = WIRE_FAULT_NATIVE_DEPTH;
 	}
 	native_finish(ctx, s, c);
@@ -221,7 +227,7 @@ static __always_inline void py_finish(void *ctx, struct scratch *s, struct wire_
 	c->python_frames += s->python_count;
 	if (s->seen_code)
 		s->record.tick.flags |= WIRE_TICK_PYTHON;
-	bpf_tail_call(ctx, &tails, TAIL_EMIT);
+	TAIL_CALL(ctx, s, TAIL_EMIT);
 	emit_outcome(c, WIRE_OUT_LOST_PROGRAM);
 }
 
@@ -240,9 +246,18 @@ int py_start(struct bpf_perf_event_data *ctx)
 	s->verify_at = s->elements;
 	s->epoch = s->stamp ? mix(s->process.proc, s->stamp) : (s->samples << 1 | 1ull << 63);
 	if (!fault)
-		bpf_tail_call(ctx, &tails, TAIL_PY_WALK);
+		TAIL_CALL(ctx, s, TAIL_PY_WALK);
 	py_finish(ctx, s, c);
 	return 0;
+}
+
+/* Tail calls are left for another walk and then for all that follows: look-up, verification of every
+ * frame, capture, record. */
+static __always_inline int py_room(struct scratch *s)
+{
+	u32 verifications = s->python_count / PYTHON_FRAMES_PER_PROGRAM + 2;
+
+	return s->tail_calls + 1 + 3 + verifications <= MAX_TAIL_CALLS;
 }
 
 SEC("perf_event")
@@ -255,7 +270,8 @@ int py_more(struct bpf_perf_event_data *ctx)
 		return 0;
 	struct wire_python_config *p = py_config(s);
 	if (p && py_walk(s, p) == PY_STEP) {
-		bpf_tail_call(ctx, &tails, TAIL_PY_WALK);
+		if (py_room(s))
+			TAIL_CALL(ctx, s, TAIL_PY_WALK);
 		s->record.python_end = WIRE_FAULT_PY_DEPTH;
 	}
 	py_finish(ctx, s, c);
@@ -285,14 +301,14 @@ int py_verify(struct bpf_perf_event_data *ctx)
 	int done = p ? verify_frames(s, p, c) : 1;
 	identity_time(s, c, 0);
 	if (!done) {
-		bpf_tail_call(ctx, &tails, TAIL_PY_VERIFY);
+		TAIL_CALL(ctx, s, TAIL_PY_VERIFY);
 		s->uncaptured = 1; /* the rest keeps its addresses, userspace sees it as unreadable */
 		c->faults[WIRE_FAULT_PY_DEPTH]++;
 	}
 	s->verified = 1;
 	if (s->new_codes)
-		bpf_tail_call(ctx, &tails, TAIL_PY_CAPTURE);
-	bpf_tail_call(ctx, &tails, TAIL_EMIT);
+		TAIL_CALL(ctx, s, TAIL_PY_CAPTURE);
+	TAIL_CALL(ctx, s, TAIL_EMIT);
 	emit_outcome(c, WIRE_OUT_LOST_PROGRAM);
 	return 0;
 }
@@ -310,7 +326,7 @@ int py_capture(struct bpf_perf_event_data *ctx)
 	if (p)
 		capture_codes(s, p, c);
 	identity_time(s, c, 0);
-	bpf_tail_call(ctx, &tails, TAIL_EMIT);
+	TAIL_CALL(ctx, s, TAIL_EMIT);
 	emit_outcome(c, WIRE_OUT_LOST_PROGRAM);
 	return 0;
 }
@@ -324,7 +340,7 @@ int emit_record(struct bpf_perf_event_data *ctx)
 	if (!s || !c)
 		return 0;
 	if (emit(s, c) == EMIT_VERIFY) {
-		bpf_tail_call(ctx, &tails, TAIL_PY_VERIFY);
+		TAIL_CALL(ctx, s, TAIL_PY_VERIFY);
 		emit_outcome(c, WIRE_OUT_LOST_PROGRAM);
 	}
 	return 0;

@@ -98,9 +98,9 @@ static __always_inline u64 py_read_stamp(struct wire_python_config *p, u64 inter
 		address = interp + p->stamp_offset;
 	if (!address || bpf_probe_read_user(&count, 4, (void *)address))
 		return 0;
-	/* An embedder may build code objects by hand: verify again every 8.6 s. 3.12's counter is 0
-	 * after it overflowed; 3.14's starts at 0. */
-	if (!count && p->stamp_address)
+	/* An embedder may build code objects by hand: verify again every 8.6 s. 3.12's and 3.13's
+	 * counters are 0 after they overflowed; 3.14's starts at 0. */
+	if (!count && p->version < 0x30e)
 		return 0;
 	return ((now_ns >> 33) << 32 | count) + 1;
 }
@@ -131,31 +131,38 @@ static __always_inline int py_begin(struct scratch *s, struct wire_python_config
 	return 0;
 }
 
+/* Makes the frame the last one of the window; what is below it in the data stack are its callers. */
+static __always_inline int py_move_window(struct scratch *s, u64 frame)
+{
+	u64 bytes = s->window_want, room = frame - s->chunk + PY_FRAME_BYTES;
+
+	if (room < bytes)
+		bytes = room;
+	if (bytes > PY_WINDOW_BYTES)
+		bytes = PY_WINDOW_BYTES;
+	s->window_low = ~0ull;
+	s->window_max = 0;
+	if (bpf_probe_read_user(s->py, bytes, (void *)(frame + PY_FRAME_BYTES - bytes)))
+		return -1;
+	s->window_low = frame + PY_FRAME_BYTES - bytes;
+	s->window_max = bytes - PY_FRAME_BYTES;
+	s->window_want = PY_WINDOW_BYTES;
+	return 0;
+}
+
 /* The frame struct of s->frame somewhere in s->py: returns its offset there, or ~0 on a fault. */
 static __always_inline u64 py_fetch(struct scratch *s, u64 frame)
 {
 	u64 offset = frame - s->window_low;
 
-	if (offset > s->window_max) {
-		if (frame - s->chunk < s->chunk_bytes) {
-			u64 bytes = s->window_want, room = frame - s->chunk + PY_FRAME_BYTES;
-			if (room < bytes)
-				bytes = room;
-			if (bytes > PY_WINDOW_BYTES)
-				bytes = PY_WINDOW_BYTES;
-			if (bpf_probe_read_user(s->py, bytes, (void *)(frame + PY_FRAME_BYTES - bytes)))
-				return ~0ull;
-			s->window_low = frame + PY_FRAME_BYTES - bytes;
-			s->window_max = offset = bytes - PY_FRAME_BYTES;
-			s->window_want = PY_WINDOW_BYTES;
-		} else {
-			if (bpf_probe_read_user(s->py + PY_SINGLE, PY_FRAME_BYTES, (void *)frame))
-				return ~0ull;
-			offset = PY_SINGLE;
-		}
-	}
-	*(volatile u64 *)&s->offset = offset; /* the verifier forgets which path gave it */
-	return *(volatile u64 *)&s->offset;
+	if (offset <= s->window_max)
+		return THROUGH(s->offset, offset);
+	if (frame - s->chunk < s->chunk_bytes && !py_move_window(s, frame))
+		return THROUGH(s->offset, s->window_max);
+	/* outside the data stack, or older frames in front of it are not resident */
+	if (bpf_probe_read_user(s->py + PY_SINGLE, PY_FRAME_BYTES, (void *)frame))
+		return ~0ull;
+	return THROUGH(s->offset, PY_SINGLE);
 }
 
 /* An older piece of the data stack: its bounds become the window's. */
@@ -205,7 +212,7 @@ static __always_inline int py_step(struct scratch *s, struct wire_python_config 
 	u32 owner = f[p->frame_owner & 0x7f];
 	u32 n = s->elements;
 	FORGET(n);
-	if (s->python_count >= WIRE_MAX_PYTHON_FRAMES || n >= MAX_ELEMENTS - 2) {
+	if (s->python_count >= WIRE_MAX_PYTHON_FRAMES - 1 || n >= MAX_ELEMENTS - 2) {
 		s->record.python_end = WIRE_FAULT_PY_DEPTH;
 		return PY_STOP;
 	}

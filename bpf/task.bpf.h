@@ -5,7 +5,7 @@
 #ifndef PYEBPF_TASK_BPF_H
 #define PYEBPF_TASK_BPF_H
 
-#include "base.bpf.h"
+#include "maps.bpf.h"
 
 #define task_get(task, ...) BPF_CORE_READ((struct task_struct *)(task), __VA_ARGS__)
 
