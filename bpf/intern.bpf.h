@@ -14,14 +14,16 @@
 
 /* Hash over a str: length and cached hash, or its first bytes where nobody has hashed it yet. */
 static __always_inline u64 code_text_hash(struct scratch *s, struct wire_python_config *p, u64 hash,
-					  u64 text)
+					  u64 text, u64 code)
 {
 	u64 *words = (u64 *)(s->py + PY_WORDS); /* length, hash; then data */
 
 	words[0] = words[1] = words[2] = words[3] = words[4] = words[5] = 0;
-	bpf_probe_read_user(words, 16, (void *)(text + p->str_length));
-	if (words[1] == ~0ull)
-		bpf_probe_read_user(words + 2, 32, (void *)(text + p->str_ascii_data));
+	if (bpf_probe_read_user(words, 16, (void *)(text + p->str_length)))
+		s->code_salt = code;
+	if (words[1] == ~0ull &&
+	    bpf_probe_read_user(words + 2, 32, (void *)(text + p->str_ascii_data)))
+		s->code_salt = code;
 	UNROLL
 	for (int i = 0; i < 6; i++)
 		hash = mix(hash, words[i]);
@@ -30,26 +32,27 @@ static __always_inline u64 code_text_hash(struct scratch *s, struct wire_python_
 
 /* Hash over size and beginning of a line table. */
 static __always_inline u64 code_table_hash(struct scratch *s, struct wire_python_config *p, u64 hash,
-					   u64 table)
+					   u64 table, u64 code)
 {
 	u64 *words = (u64 *)(s->py + PY_WORDS);
 
 	UNROLL
 	for (int i = 0; i <= LINETABLE_ID_BYTES / 8; i++)
 		words[i] = 0;
-	bpf_probe_read_user(words, 8, (void *)(table + p->bytes_size));
+	if (bpf_probe_read_user(words, 8, (void *)(table + p->bytes_size)))
+		s->code_salt = code;
 	u64 bytes = *(volatile u64 *)words;
 	bytes = bytes > LINETABLE_ID_BYTES ? LINETABLE_ID_BYTES : bytes;
-	if (bytes)
-		bpf_probe_read_user(words + 1, bytes, (void *)(table + p->bytes_data));
+	if (bytes && bpf_probe_read_user(words + 1, bytes, (void *)(table + p->bytes_data)))
+		s->code_salt = code;
 	UNROLL
 	for (int i = 0; i <= LINETABLE_ID_BYTES / 8; i++)
 		hash = mix(hash, words[i]);
 	return hash;
 }
 
-/* Content identity of a code object; 0 if it could not be read. Names that are not resident leave
- * an identity of their own: the object is looked at again once they are. */
+/* Content identity of a code object; 0 if it could not be read. With names that are not resident
+ * the address is part of it, so that no two such objects are one. */
 static __always_inline u64 code_identity(struct scratch *s, struct wire_python_config *p, u64 code)
 {
 	u8 *head = s->py + PY_CODE;
@@ -59,10 +62,11 @@ static __always_inline u64 code_identity(struct scratch *s, struct wire_python_c
 	u64 low = p->code_flags;
 	u64 flags = py_load(head, 0, 0x78), lines = py_load(head, p->code_first_line - low, 0x7c);
 	u64 hash = mix((u32)flags, (u32)lines);
-	hash = code_text_hash(s, p, hash, py_load(head, p->code_qualname - low, 0x78));
-	hash = code_text_hash(s, p, hash, py_load(head, p->code_filename - low, 0x78));
-	hash = code_table_hash(s, p, hash, py_load(head, p->code_linetable - low, 0x78));
-	return hash | 1;
+	s->code_salt = 0;
+	hash = code_text_hash(s, p, hash, py_load(head, p->code_qualname - low, 0x78), code);
+	hash = code_text_hash(s, p, hash, py_load(head, p->code_filename - low, 0x78), code);
+	hash = code_table_hash(s, p, hash, py_load(head, p->code_linetable - low, 0x78), code);
+	return mix(hash, *(volatile u64 *)&s->code_salt) | 1;
 }
 
 static __always_inline struct code_cache_entry *code_cache_slot(struct scratch *s, u64 code)

@@ -67,6 +67,7 @@ struct scratch {
 	u64 epoch;       /* validity of the code cache */
 	u64 identity;
 	u64 code_id;
+	u64 code_salt;   /* the object's address if part of it could not be read, else 0 */
 	u64 samples;
 	u64 first_python; /* element index */
 	u32 python_count, verify_at;
@@ -245,7 +246,7 @@ struct {
 /* Switched by userspace at run time; slot 0 only. */
 struct control {
 	u32 cpu_table; /* 0: cpu_time_a is written, 1: cpu_time_b */
-	u32 paused;
+	u32 codes_dropped; /* bumped when userspace took keys out of `codes` */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

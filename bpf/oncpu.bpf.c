@@ -204,6 +204,9 @@ int on_cpu_tick(struct bpf_perf_event_data *ctx)
 	return 0;
 }
 
+/* start, walk, look-up, verification, capture, record */
+#define AFTER_NATIVE 6
+
 SEC("perf_event")
 int native_more(struct bpf_perf_event_data *ctx)
 {
@@ -213,7 +216,8 @@ int native_more(struct bpf_perf_event_data *ctx)
 	if (!s || !c)
 		return 0;
 	if (native_walk(s) == NATIVE_MORE) {
-		TAIL_CALL(ctx, s, TAIL_NATIVE);
+		if (s->tail_calls < MAX_TAIL_CALLS - AFTER_NATIVE)
+			TAIL_CALL(ctx, s, TAIL_NATIVE);
 		s->record.native_end = WIRE_FAULT_NATIVE_DEPTH;
 	}
 	native_finish(ctx, s, c);

@@ -91,6 +91,8 @@ static __always_inline int py_find_state(struct scratch *s, struct wire_python_c
  * no address can have got another code object. */
 static __always_inline u64 py_read_stamp(struct wire_python_config *p, u64 interp, u64 now_ns)
 {
+	u32 zero = 0;
+	struct control *control = bpf_map_lookup_elem(&controls, &zero);
 	u64 address = p->stamp_address;
 	u32 count = 0;
 
@@ -102,7 +104,8 @@ static __always_inline u64 py_read_stamp(struct wire_python_config *p, u64 inter
 	 * counters are 0 after they overflowed; 3.14's starts at 0. */
 	if (!count && p->version < 0x30e)
 		return 0;
-	return ((now_ns >> 33) << 32 | count) + 1;
+	u64 dropped = control ? control->codes_dropped : 0;
+	return ((now_ns >> 33) << 32 | count) + (dropped << 52) + 1;
 }
 
 /* Where the chain starts. Returns 0 or the fault. */

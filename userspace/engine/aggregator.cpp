@@ -31,9 +31,11 @@ class Aggregator::Source : public aggregate::StackSource {
 
 Aggregator::Aggregator(BatchQueue& queue, symbolize::FileOpener& opener,
                        symbolize::KernelSymbols& kernel,
-                       const symbolize::SymbolizerLimits& limits, ForgetStack forget_stack)
+                       const symbolize::SymbolizerLimits& limits, ForgetStack forget_stack,
+                       ForgetCodes forget_codes)
     : queue_(queue),
       forget_stack_(std::move(forget_stack)),
+      forget_codes_(std::move(forget_codes)),
       symbolizer_(opener, kernel, limits),
       thread_([this] { run(); }) {}
 
@@ -91,6 +93,7 @@ void Aggregator::count(const model::RawSample& sample) {
 
 void Aggregator::house_keeping() {
   for (const auto key : symbolizer_.take_evicted()) forget_stack_(key);
+  forget_codes_(symbolizer_.take_evicted_codes());
   symbolizer_.expire(monotonic_ns());
   if (!windows_.empty()) return;
   if (stacks_since_epoch_ < kSamplesPerEpoch && !symbolizer_.tables_full()) return;

@@ -24,9 +24,12 @@ struct AggregatorStats {
 class Aggregator {
  public:
   using ForgetStack = std::function<void(model::StackKey)>;
+  using ForgetCodes =
+      std::function<void(const std::vector<std::pair<model::ProcessId, uint64_t>>&)>;
 
   Aggregator(BatchQueue& queue, symbolize::FileOpener& opener, symbolize::KernelSymbols& kernel,
-             const symbolize::SymbolizerLimits& limits, ForgetStack forget_stack);
+             const symbolize::SymbolizerLimits& limits, ForgetStack forget_stack,
+             ForgetCodes forget_codes);
   ~Aggregator();
   Aggregator(const Aggregator&) = delete;
   Aggregator& operator=(const Aggregator&) = delete;
@@ -56,6 +59,7 @@ class Aggregator {
 
   BatchQueue& queue_;
   ForgetStack forget_stack_;
+  ForgetCodes forget_codes_;
   mutable std::mutex mutex_;  // guards what follows
   symbolize::Symbolizer symbolizer_;
   std::map<uint64_t, Window> windows_;

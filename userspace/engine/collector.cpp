@@ -59,7 +59,7 @@ Collector::~Collector() {
   stop_ = true;
   signal(wake_.get());
   thread_.join();
-  publisher_.cancel_scans();
+  publisher_.cancel_calls();
 }
 
 void Collector::learn_processes() {
@@ -167,7 +167,8 @@ void Collector::take(const probe::Record& record, std::span<const uint8_t> bytes
   } else if (std::holds_alternative<probe::CodeBytes>(record)) {
     if (auto code = python::decode_code(bytes)) {
       const auto& head = std::get<probe::CodeBytes>(record).head;
-      pending_.push_back({head.time_ns, 0, std::move(*code)});
+      pending_.emplace_back(head.time_ns, 0u,
+                            Item(std::in_place_type<model::CodeObject>, std::move(*code)));
     }
   }
 }
@@ -185,7 +186,7 @@ void Collector::add_tick(const wire_tick& tick) {
   sample.python_leaf = (tick.flags & WIRE_TICK_PYTHON) != 0;
   sample.leaf = {0, tick.leaf_ip, tick.leaf_ip};
   sample.leaf_lasti = static_cast<int32_t>(tick.leaf_lasti);
-  pending_.push_back({tick.time_ns, tick.map_gen, sample});
+  pending_.emplace_back(tick.time_ns, tick.map_gen, Item(std::in_place_type<model::RawSample>, sample));
 }
 
 void Collector::add_stack(const probe::StackRecord& record) {
@@ -205,7 +206,8 @@ void Collector::add_stack(const probe::StackRecord& record) {
   }
   stack.python.reserve(record.python.size());
   for (const auto& element : record.python) stack.python.push_back(python_frame(element));
-  pending_.push_back({tick.time_ns, tick.map_gen, std::move(stack)});
+  pending_.emplace_back(tick.time_ns, tick.map_gen,
+                        Item(std::in_place_type<model::RawStack>, std::move(stack)));
   add_tick(tick);
 }
 
@@ -252,8 +254,18 @@ void Collector::resolve(Pending& pending) {
     if (!resolve_sample(pending, *sample)) return;
   } else if (auto* stack = std::get_if<model::RawStack>(&pending.item)) {
     resolve_stack(pending, *stack);
+  } else if (const auto* code = std::get_if<model::CodeObject>(&pending.item)) {
+    if (!code->complete) complete(*code);
   }
   batch_.push_back(std::move(pending.item));
+}
+
+void Collector::complete(const model::CodeObject& code) {
+  publisher_.complete(code, [this](model::CodeObject whole) {
+    Batch batch;
+    batch.emplace_back(std::move(whole));
+    queue_.push(std::move(batch));
+  });
 }
 
 // Returns false for a tick that points at a stack from before a mapping was replaced.

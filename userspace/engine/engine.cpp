@@ -101,7 +101,8 @@ class Engine::Impl {
         publisher_(*probe_, tables_, files_, catalog_, directory_),
         queue_(kQueuedBatches),
         aggregator_(queue_, catalog_, kernel_symbols_, symbolizer_limits(options.limits),
-                    [this](model::StackKey key) { probe_->delete_stack(key); }) {}
+                    [this](model::StackKey key) { probe_->delete_stack(key); },
+                    [this](const auto& codes) { probe_->delete_codes(codes); }) {}
 
   ~Impl() { probe_->stop_sampling(); }
 
@@ -109,6 +110,7 @@ class Engine::Impl {
   Result<model::Profile> snapshot(const SnapshotRequest& request,
                                   const std::function<bool()>& cancelled);
   EngineStatus status();
+  EngineStatus stop();
   Result<void> reconfigure(const config::Sampling& sampling);
 
  private:
@@ -340,6 +342,12 @@ EngineStatus Engine::Impl::status() {
   return status;
 }
 
+EngineStatus Engine::Impl::stop() {
+  probe_->stop_sampling();
+  flush();
+  return status();
+}
+
 Result<std::unique_ptr<Engine>> Engine::start(const EngineOptions& options) {
   if (options.sampling.event == config::Event::kCycles) {
     return Error{"the cycles event is not built yet: use cpu-clock", ExitCode::kUsage};
@@ -362,6 +370,8 @@ Result<model::Profile> Engine::snapshot(const SnapshotRequest& request,
 }
 
 EngineStatus Engine::status() { return impl_->status(); }
+
+EngineStatus Engine::stop() { return impl_->stop(); }
 
 Result<void> Engine::reconfigure(const config::Sampling& sampling) {
   return impl_->reconfigure(sampling);

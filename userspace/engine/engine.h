@@ -87,6 +87,10 @@ class Engine {
 
   [[nodiscard]] EngineStatus status();
 
+  // Ends sampling, deals with all that is in flight and tells the final state: then the ticks that
+  // were sent are exactly those delivered and those lost for a reason in `faults`.
+  EngineStatus stop();
+
   // Changes what can be changed while running (the base sampling rate).
   Result<void> reconfigure(const config::Sampling& sampling);
 

@@ -4,14 +4,18 @@
 #include <algorithm>
 
 #include "userspace/base/clock.h"
+#include "userspace/engine/deadline.h"
 #include "userspace/process/mapped_file.h"
 #include "userspace/process/proc_maps.h"
+#include "userspace/python/code_object.h"
 
 namespace pyprof::engine {
 
 namespace {
 
 constexpr std::size_t kMaxGenerations = 16'384;
+constexpr std::size_t kMaxCodes = 4'096;
+constexpr auto kReadLimit = std::chrono::milliseconds(100);
 
 // Rows for what the file's table covers; frame pointers elsewhere.
 wire_mapping make_mapping(const process::MappedRange& range, const LoadedFile* file,
@@ -82,10 +86,11 @@ void Publisher::scan(const process::ScanRequest& request, const ScanDone& done) 
   work_.notify_one();
 }
 
-void Publisher::cancel_scans() {
+void Publisher::cancel_calls() {
   std::unique_lock lock(mutex_);
   scans_.clear();
-  idle_.wait(lock, [this] { return !scanning_; });
+  codes_.clear();
+  idle_.wait(lock, [this] { return !calling_; });
 }
 
 bool Publisher::wait_idle(std::chrono::milliseconds limit) {
@@ -110,7 +115,7 @@ uint64_t Publisher::refused() const {
 
 std::size_t Publisher::pending() const {
   const std::lock_guard lock(mutex_);
-  return fresh_.size() + slow_.size() + scans_.size();
+  return fresh_.size() + slow_.size() + scans_.size() + codes_.size();
 }
 
 void Publisher::run() {
@@ -126,48 +131,94 @@ void Publisher::run() {
 // One piece of work; the lock is not held during it. Returns false if there was none.
 bool Publisher::step(std::unique_lock<std::mutex>& lock) {
   busy_ = true;
-  if (!fresh_.empty() || (scans_.empty() && !slow_.empty())) {
-    auto& list = fresh_.empty() ? slow_ : fresh_;
-    const bool may_read = fresh_.empty();
-    const auto id = list.front();
-    list.pop_front();
-    Job job = std::move(jobs_.at(id));
-    jobs_.erase(id);
-    lock.unlock();
-    std::vector<wire_mapping> mappings;
-    uint32_t python = WIRE_NO_SLOT;
-    bool complete = true;
-    if (job.ended) {
-      remove(job);
-    } else {
-      handle(job);
-      complete = build(job, may_read, mappings, python);
-      install(job, mappings, python);
-    }
-    tables_.reclaim(monotonic_ns());
-    lock.lock();
-    if (!complete && !jobs_.contains(id)) {
-      jobs_.emplace(id, std::move(job));
-      slow_.push_back(id);
-    }
+  bool worked = true;
+  if (!fresh_.empty()) {
+    serve(lock, fresh_, false);
   } else if (!scans_.empty()) {
     auto [request, done] = std::move(scans_.front());
     scans_.pop_front();
-    scanning_ = true;
-    lock.unlock();
-    done(process::read_mappings(proc_, request));
-    lock.lock();
-    scanning_ = false;
-    idle_.notify_all();
+    call(lock, [&] { done(process::read_mappings(proc_, request)); });
+  } else if (!codes_.empty()) {
+    auto [code, done] = std::move(codes_.front());
+    codes_.pop_front();
+    call(lock, [&] { read_code(code, done); });
+  } else if (!slow_.empty()) {
+    serve(lock, slow_, true);
   } else {
-    busy_ = false;
-    return false;
+    worked = false;
   }
   busy_ = false;
-  return true;
+  return worked;
 }
 
-void Publisher::handle(Job& job) {
+void Publisher::call(std::unique_lock<std::mutex>& lock, const std::function<void()>& work) {
+  calling_ = true;
+  lock.unlock();
+  work();
+  lock.lock();
+  calling_ = false;
+  idle_.notify_all();
+}
+
+// The first process of a list; with `may_read` files are read, else it goes to the slow list if one
+// has to be.
+void Publisher::serve(std::unique_lock<std::mutex>& lock, std::deque<model::ProcessId>& list,
+                      bool may_read) {
+  const auto id = list.front();
+  list.pop_front();
+  Job job = std::move(jobs_.at(id));
+  jobs_.erase(id);
+  lock.unlock();
+  bool complete = true;
+  if (job.ended) {
+    remove(job);
+  } else {
+    std::vector<wire_mapping> mappings;
+    uint32_t python = WIRE_NO_SLOT;
+    learn(job);
+    complete = build(job, may_read, mappings, python);
+    install(job, mappings, python);
+  }
+  tables_.reclaim(monotonic_ns());
+  lock.lock();
+  if (complete || jobs_.contains(id)) return;
+  jobs_.emplace(id, std::move(job));
+  slow_.push_back(id);
+}
+
+void Publisher::complete(model::CodeObject code, const CodeDone& done) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (codes_.size() >= kMaxCodes) return;
+    codes_.emplace_back(std::move(code), done);
+  }
+  work_.notify_one();
+}
+
+// The address may hold another object by now: it is taken only if what was captured agrees.
+void Publisher::read_code(const model::CodeObject& code, const CodeDone& done) {
+  const auto runtime = directory_.python_runtime(code.process);
+  if (!runtime || directory_.live_process(code.pid) != code.process) return;
+  auto read = within(kReadLimit, [pid = code.pid, config = runtime->config, at = code.address] {
+    const python::ProcessMemory memory(pid);
+    return python::read_code(memory, config, at);
+  });
+  if (!read || !read->ok()) return;
+  model::CodeObject whole = std::move(**read);
+  const auto known = [](const std::string& part, const std::string& all) {
+    return all.compare(0, part.size(), part) == 0;
+  };
+  if (whole.first_line != code.first_line || !known(code.line_table, whole.line_table)) return;
+  if (code.complete && !known(code.qualname, whole.qualname)) return;
+  whole.process = code.process;
+  whole.pid = code.pid;
+  whole.id = code.id;
+  whole.address = code.address;
+  whole.version = code.version;
+  done(std::move(whole));
+}
+
+void Publisher::learn(Job& job) {
   if (!job.learnt && !directory_.knows(job.state.process)) directory_.learn(job.state);
   job.learnt = true;
 }

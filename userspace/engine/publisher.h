@@ -23,6 +23,7 @@ namespace pyprof::engine {
 class Publisher {
  public:
   using ScanDone = std::function<void(process::ScanResult)>;
+  using CodeDone = std::function<void(model::CodeObject)>;
 
   Publisher(probe::Probe& probe, probe::TableStore& tables, process::FileTable& files,
             FileCatalog& catalog, ProcessDirectory& directory);
@@ -36,8 +37,12 @@ class Publisher {
   // `done` is called on the publishing thread.
   void scan(const process::ScanRequest& request, const ScanDone& done);
 
-  // Forgets all scans; when it returns no `done` is running or will be called.
-  void cancel_scans();
+  // Reads what the kernel could not capture of a code object (a long line table, a page that was
+  // not resident), if the process still has it. `done` as above; not called if it is gone.
+  void complete(model::CodeObject code, const CodeDone& done);
+
+  // Forgets all scans and completions; when it returns no `done` is running or will be called.
+  void cancel_calls();
 
   // Until nothing is left to do or the time is over. Returns whether all is done.
   bool wait_idle(std::chrono::milliseconds limit);
@@ -65,7 +70,10 @@ class Publisher {
 
   void run();
   bool step(std::unique_lock<std::mutex>& lock);
-  void handle(Job& job);
+  void serve(std::unique_lock<std::mutex>& lock, std::deque<model::ProcessId>& list, bool may_read);
+  void call(std::unique_lock<std::mutex>& lock, const std::function<void()>& work);
+  void learn(Job& job);
+  void read_code(const model::CodeObject& code, const CodeDone& done);
   bool build(const Job& job, bool may_read, std::vector<wire_mapping>& mappings, uint32_t& python);
   const LoadedFile* file_of(const Job& job, const process::MappedRange& range, bool may_read,
                             uint64_t& bias, bool& missing);
@@ -91,10 +99,11 @@ class Publisher {
   std::deque<model::ProcessId> fresh_;
   std::deque<model::ProcessId> slow_;  // need a file that was never read
   std::deque<std::pair<process::ScanRequest, ScanDone>> scans_;
+  std::deque<std::pair<model::CodeObject, CodeDone>> codes_;
   std::deque<std::pair<uint32_t, uint64_t>> generations_;  // map_gen, as_of_ns
   uint64_t refused_ = 0;
   bool busy_ = false;
-  bool scanning_ = false;
+  bool calling_ = false;  // a `done` may be running
   bool stop_ = false;
   std::thread thread_;
 };

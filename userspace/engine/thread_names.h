@@ -11,9 +11,7 @@
 namespace pyprof::engine {
 
 // threading.Thread.name by thread id in the process's PID namespace; empty if the process is gone
-// or doesn't answer in time. Reading can block on a page of a dead file system: it is done by a
-// thread that is left behind then, at most kMaxStuck of them.
-inline constexpr int kMaxStuck = 4;
+// or doesn't answer in time.
 std::map<int32_t, std::string> thread_names(int32_t pid, const PythonRuntime& runtime,
                                             std::chrono::milliseconds limit);
 

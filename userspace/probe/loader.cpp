@@ -316,9 +316,14 @@ void Probe::delete_stack(uint64_t key) {
   bpf_map_delete_elem(bpf_map__fd(state_->skeleton->maps.stacks), &key);
 }
 
-void Probe::delete_code(uint64_t process, uint64_t id) {
-  const std::array<uint64_t, 2> key{process, id};
-  bpf_map_delete_elem(bpf_map__fd(state_->skeleton->maps.codes), key.data());
+void Probe::delete_codes(std::span<const std::pair<uint64_t, uint64_t>> keys) {
+  if (keys.empty()) return;
+  for (const auto& [process, id] : keys) {
+    const std::array<uint64_t, 2> key{process, id};
+    bpf_map_delete_elem(bpf_map__fd(state_->skeleton->maps.codes), key.data());
+  }
+  // struct control in bpf/maps.bpf.h: what was verified before no longer counts.
+  __atomic_fetch_add(static_cast<uint32_t*>(state_->control.data()) + 1, 1, __ATOMIC_RELEASE);
 }
 
 Counters Probe::counters() const {

@@ -78,7 +78,8 @@ class Probe {
   void remove_process(int32_t pid);                                                  // *
   // The kernel forgets the stack: its next sample comes with all frames.
   void delete_stack(uint64_t key);                                                   // *
-  void delete_code(uint64_t process, uint64_t id);                                   // *
+  // The kernel captures these code objects again when it meets them: pairs of process and id.
+  void delete_codes(std::span<const std::pair<uint64_t, uint64_t>> keys);            // *
 
   [[nodiscard]] Counters counters() const;                                           // *
   // CPU time charged since the last call. Swaps the kernel's tables and drains the other one, which

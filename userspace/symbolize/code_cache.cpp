@@ -40,7 +40,9 @@ bool CodeCache::add(model::CodeObject code) {
   ids[id] = codes_.begin();
   bytes_ += codes_.front().code.bytes();
   while (bytes_ > limits_.bytes && codes_.size() > 1) {
-    erase(std::prev(codes_.end()));
+    const auto oldest = std::prev(codes_.end());
+    evicted_.emplace_back(oldest->process, oldest->id);
+    erase(oldest);
   }
   return replaces;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "userspace/model/sample.h"
@@ -53,6 +54,11 @@ class CodeCache {
   // Drops what belongs to processes whose grace is over, and returns these.
   std::vector<model::ProcessId> expire(uint64_t now_ns);
 
+  // Process and id of what had no room since the last call, for the caller to have it sent again.
+  std::vector<std::pair<model::ProcessId, uint64_t>> take_evicted() {
+    return std::exchange(evicted_, {});
+  }
+
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   [[nodiscard]] std::size_t size() const { return codes_.size(); }
 
@@ -75,6 +81,7 @@ class CodeCache {
   Items codes_;
   std::unordered_map<model::ProcessId, std::unordered_map<uint64_t, Items::iterator>> by_process_;
   std::deque<Exit> exits_;
+  std::vector<std::pair<model::ProcessId, uint64_t>> evicted_;
   std::size_t bytes_ = 0;
 };
 

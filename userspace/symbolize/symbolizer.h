@@ -67,6 +67,10 @@ class Symbolizer {
 
   // Keys of stacks that were dropped, for the caller to delete in the kernel.
   std::vector<model::StackKey> take_evicted() { return raw_stacks_.take_evicted(); }
+  // Code objects (process, id) that were dropped for lack of room, likewise.
+  std::vector<std::pair<model::ProcessId, uint64_t>> take_evicted_codes() {
+    return codes_.take_evicted();
+  }
 
  private:
   struct Site;  // how a native frame stands in its stack
