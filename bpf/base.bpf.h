@@ -24,10 +24,10 @@ typedef __s64 s64;
 
 #define NATIVE_FRAMES_PER_PROGRAM 40
 #define PYTHON_FRAMES_PER_PROGRAM 128
-/* The kernel allows 33 tail calls a tick. A full native part leaves six: start, walk, look-up,
- * verification, capture, record. */
+/* The kernel allows 33 tail calls a tick. A full native part leaves seven: start, walk, look-up,
+ * verification (two), capture, record. */
 #define MAX_TAIL_CALLS 33
-#define MAX_NEW_CODES 32     /* code objects captured by one sample */
+#define MAX_NEW_CODES 16     /* code objects captured by one sample */
 #define MAX_ELEMENTS 4096    /* of 16 bytes: kernel, native and Python frames of one stack */
 #define CODES_PER_SECOND 4000 /* captured for one process */
 

@@ -204,8 +204,8 @@ int on_cpu_tick(struct bpf_perf_event_data *ctx)
 	return 0;
 }
 
-/* start, walk, look-up, verification, capture, record */
-#define AFTER_NATIVE 6
+/* start, walk, look-up, verification (3.11 makes two elements of a frame: twice), capture, record */
+#define AFTER_NATIVE 7
 
 SEC("perf_event")
 int native_more(struct bpf_perf_event_data *ctx)
@@ -259,7 +259,8 @@ int py_start(struct bpf_perf_event_data *ctx)
  * frame, capture, record. */
 static __always_inline int py_room(struct scratch *s)
 {
-	u32 verifications = s->python_count / PYTHON_FRAMES_PER_PROGRAM + 2;
+	u32 elements = s->python_count + 2 * PYTHON_FRAMES_PER_PROGRAM;
+	u32 verifications = (elements + PYTHON_FRAMES_PER_PROGRAM - 1) / PYTHON_FRAMES_PER_PROGRAM;
 
 	return s->tail_calls + 1 + 3 + verifications <= MAX_TAIL_CALLS;
 }
