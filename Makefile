@@ -75,6 +75,7 @@ fmt:  ## formats the C++ files
 
 install: build  ## to $(DESTDIR)$(PREFIX)/bin, the default configuration to $(DESTDIR)$(SYSCONFDIR)
 	install -D -m 755 $(BUILD)/pyebpf-prof $(DESTDIR)$(PREFIX)/bin/pyebpf-prof
+	install -D -m 644 packaging/man/pyebpf-prof.1 $(DESTDIR)$(PREFIX)/share/man/man1/pyebpf-prof.1
 	test -e $(DESTDIR)$(SYSCONFDIR)/pyebpf-prof/config.yaml || \
 		install -D -m 644 config/pyebpf-prof.yaml $(DESTDIR)$(SYSCONFDIR)/pyebpf-prof/config.yaml
 
