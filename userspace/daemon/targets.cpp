@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/daemon/targets.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <fstream>
+
+#include "userspace/aggregate/clean_text.h"
+#include "userspace/elf/elf_file.h"
+#include "userspace/process/mapped_file.h"
+#include "userspace/process/proc_maps.h"
+#include "userspace/python/interpreter.h"
+
+namespace pyprof::daemon {
+namespace {
+
+constexpr std::size_t kMaxStatusLines = 100;
+
+// The process that a thread belongs to; 0 = not known. /proc shows a thread's folder to whoever
+// asks for it by name, as if it were a process.
+int32_t owner_of(const process::ProcFs& proc, int32_t tid) {
+  constexpr std::string_view kKey = "Tgid:\t";
+  std::ifstream file(proc.path(tid, "status"));
+  std::string line;
+  for (std::size_t i = 0; i < kMaxStatusLines && std::getline(file, line); ++i) {
+    if (!line.starts_with(kKey)) continue;
+    int32_t pid = 0;
+    std::from_chars(line.data() + kKey.size(), line.data() + line.size(), pid);
+    return pid;
+  }
+  return 0;
+}
+
+bool has_exited(const process::ProcessStat& stat) {
+  return stat.state == 'Z' || stat.state == 'X';
+}
+
+bool may_be_python(const model::Mapping& mapping, std::string_view exe) {
+  if (!process::has_file(mapping) || process::is_vdso(mapping)) return false;
+  const std::string_view path = process::without_deleted(mapping.path);
+  return path == exe || aggregate::base_name(path).find("python") != std::string_view::npos;
+}
+
+std::string list_of(const std::vector<int32_t>& pids) {
+  constexpr std::size_t kShown = 8;
+  std::string text = pids.size() == 1 ? "process" : "none of the processes";
+  for (std::size_t i = 0; i < pids.size() && i < kShown; ++i)
+    text += (i == 0 ? " " : ", ") + std::to_string(pids[i]);
+  return pids.size() > kShown ? text + ", ..." : text;
+}
+
+}  // namespace
+
+Result<void> check_process(const process::ProcFs& proc, int32_t pid) {
+  const auto stat = proc.stat(pid);
+  if (!stat) {
+    return Error{
+        fmt::format("no process with pid {}; `pyebpf-prof ps` lists Python processes", pid),
+        ExitCode::kNoProcess};
+  }
+  if (has_exited(*stat)) {
+    return Error{fmt::format("process {} has exited", pid), ExitCode::kNoProcess};
+  }
+  const int32_t owner = owner_of(proc, pid);
+  if (owner == 0 || owner == pid) return {};
+  return Error{fmt::format("{0} is a thread of process {1}; use --pid {1}", pid, owner),
+               ExitCode::kNoProcess};
+}
+
+std::optional<PythonSupport> PythonFinder::look(int32_t pid, const model::Mapping& mapping) {
+  const FileId id{mapping.file.device, mapping.file.inode};
+  if (const auto known = files_.find(id); known != files_.end()) return known->second;
+  std::optional<PythonSupport> found;
+  auto fd = process::open_mapping(proc_, pid, mapping);
+  if (!fd) return found;
+  const auto file = elf::ElfFile::open(*std::move(fd));
+  if (file) {
+    if (auto interpreter = python::inspect(*file, process::without_deleted(mapping.path))) {
+      found = PythonSupport{interpreter->full_version,
+                            interpreter->supported() ? "ok" : interpreter->unsupported};
+    }
+  }
+  if (files_.size() < kMaxFiles) files_.emplace(id, found);
+  return found;
+}
+
+Result<std::optional<PythonSupport>> PythonFinder::find(int32_t pid) {
+  const auto exe = proc_.exe(pid);
+  if (!exe) {  // kernel threads and zombies have none, and so no interpreter
+    if (exe.error().code == ExitCode::kNoProcess) return std::optional<PythonSupport>();
+    return exe.error();
+  }
+  const auto maps = proc_.maps(pid);
+  if (!maps) return maps.error();
+  for (const model::Mapping& mapping : maps->mappings) {
+    if (!may_be_python(mapping, process::without_deleted(*exe))) continue;
+    if (auto found = look(pid, mapping)) return found;
+  }
+  return std::optional<PythonSupport>();
+}
+
+Result<void> require_python(const process::ProcFs& proc, const std::vector<int32_t>& pids,
+                            const std::string& what) {
+  PythonFinder finder(proc);
+  for (const int32_t pid : pids) {
+    const auto found = finder.find(pid);
+    if (!found) return found.error();
+    if (*found) return {};
+  }
+  if (pids.empty()) return {};
+  return Error{fmt::format("{} {} no CPython: leave {} out to profile native code", list_of(pids),
+                           pids.size() == 1 ? "runs" : "run", what),
+               ExitCode::kNotSupported};
+}
+
+}  // namespace pyprof::daemon

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "userspace/base/result.h"
+#include "userspace/process/proc_fs.h"
+
+// What can be said of the processes a user names before they are sampled, from /proc and the files
+// they have mapped.
+namespace pyprof::daemon {
+
+// kNoProcess for a pid that is not there, has exited, or is a thread of another process, which the
+// message then names.
+[[nodiscard]] Result<void> check_process(const process::ProcFs& proc, int32_t pid);
+
+struct PythonSupport {
+  std::string version;  // "3.12.1", "" if not known
+  std::string status;   // "ok", or why its frames can't be read
+};
+
+// Looks for CPython in processes. Remembers files it has seen; one thread.
+class PythonFinder {
+ public:
+  explicit PythonFinder(const process::ProcFs& proc) : proc_(proc) {}
+
+  // Nothing = the process runs no CPython. Judged are its executable and mapped files that have
+  // "python" in their name. Fails if the mappings can't be read.
+  [[nodiscard]] Result<std::optional<PythonSupport>> find(int32_t pid);
+
+ private:
+  using FileId = std::pair<uint64_t, uint64_t>;  // device, inode
+
+  std::optional<PythonSupport> look(int32_t pid, const model::Mapping& mapping);
+
+  static constexpr std::size_t kMaxFiles = 16'384;
+
+  const process::ProcFs& proc_;
+  std::map<FileId, std::optional<PythonSupport>> files_;
+};
+
+// kNotSupported if none of the processes runs CPython. `what` needs it: "--python-only".
+[[nodiscard]] Result<void> require_python(const process::ProcFs& proc,
+                                          const std::vector<int32_t>& pids,
+                                          const std::string& what);
+
+}  // namespace pyprof::daemon
