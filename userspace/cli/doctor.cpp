@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/cli/doctor.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string_view>
+
+#include "userspace/base/log.h"
+#include "userspace/daemon/daemon.h"
+#include "userspace/daemon/guard.h"
+#include "userspace/daemon/targets.h"
+#include "userspace/export/writer.h"
+#include "userspace/probe/kernel_checks.h"
+#include "userspace/process/cgroup_paths.h"
+#include "userspace/server/control_client.h"
+
+namespace pyprof::cli {
+namespace {
+
+using probe::Check;
+using State = Check::State;
+
+constexpr uint64_t kPingTimeoutMs = 2000;
+
+std::string_view state_text(State state) {
+  switch (state) {
+    case State::kOk:
+      return "ok  ";
+    case State::kWarn:
+      return "warn";
+    case State::kFail:
+      break;
+  }
+  return "fail";
+}
+
+std::string line_of(const Check& check) {
+  const std::string name = check.name == "btf" ? "BTF" : check.name;
+  const std::string advice = check.advice.empty() ? "" : " (" + check.advice + ")";
+  return log::sanitise(
+             fmt::format("{} {}: {}{}", state_text(check.state), name, check.detail, advice)) +
+         "\n";
+}
+
+Check check_cgroups(const process::ProcFs& proc) {
+  const process::CgroupLayout layout = process::detect_cgroups(proc);
+  switch (layout.mode) {
+    case process::CgroupMode::kV2:
+      return {"cgroups", State::kOk, "version 2 at " + layout.v2_mount, ""};
+    case process::CgroupMode::kHybrid:
+      return {"cgroups", State::kOk, "versions 1 and 2, version 2 at " + layout.v2_mount, ""};
+    case process::CgroupMode::kV1:
+      return {"cgroups", State::kOk, "version 1, CPU accounting at " + layout.cpuacct_mount, ""};
+    case process::CgroupMode::kNone:
+      break;
+  }
+  return {"cgroups", State::kWarn, "none are mounted",
+          "mount cgroup2, or CPU time is not told apart by container"};
+}
+
+Check check_daemon(const config::Config& config) {
+  const std::string& path = config.daemon.control_socket;
+  auto client = server::ControlClient::connect(path);
+  if (!client) return {"daemon", State::kWarn, client.error().message, "ask as root"};
+  if (!client->has_value()) {
+    return {"daemon", State::kOk, "not running; a snapshot samples by itself", ""};
+  }
+  server::ControlRequest ping;
+  ping.verb = "ping";
+  const auto answer = (*client)->call(ping, kPingTimeoutMs);
+  if (!answer || !answer->ok) {
+    return {"daemon", State::kWarn, "does not answer at " + path, "look at its log; restart it"};
+  }
+  return {"daemon", State::kOk, "running, pid " + answer->message + "; snapshots go through it",
+          ""};
+}
+
+Check check_kill_switch(const config::Config& config) {
+  const auto reason = daemon::kill_switch_reason(config.daemon.kill_switch);
+  if (!reason) return {"kill switch", State::kOk, "not set", ""};
+  return {"kill switch", State::kFail, *reason, "remove the file to allow profiling"};
+}
+
+Check check_python(const process::ProcFs& proc, int32_t pid) {
+  const std::string name = fmt::format("process {}", pid);
+  const auto python = daemon::PythonFinder(proc).find(pid);
+  if (!python) return {name, State::kFail, python.error().message, "run as root"};
+  if (!*python) return {name, State::kWarn, "runs no CPython", "it is profiled as native code"};
+  const auto& [version, status] = **python;
+  const std::string what = "CPython " + (version.empty() ? "of unknown version" : version);
+  if (status == "ok") return {name, State::kOk, what + ", its frames can be read", ""};
+  return {name, State::kFail, what + ": " + status, "it is profiled as native code"};
+}
+
+// What rights would repair is told apart from what this machine can't do.
+ExitCode judge(const std::vector<Check>& checks) {
+  ExitCode code = ExitCode::kOk;
+  for (const Check& check : checks) {
+    if (check.state != State::kFail) continue;
+    if (check.name == "capabilities") return ExitCode::kPermission;
+    code = ExitCode::kNotSupported;
+  }
+  return code;
+}
+
+}  // namespace
+
+Result<ExitCode> examine(const DoctorOptions& options) {
+  const process::ProcFs proc;
+  const auto config = daemon::load_config({options.config_path, {}, options.control_socket});
+  if (!config) return config.error();
+  if (options.pid) {
+    if (const auto there = daemon::check_process(proc, *options.pid); !there) return there.error();
+  }
+  const auto features = probe::read_kernel_features();
+  if (!features) return features.error();
+  std::vector<Check> checks = probe::check_kernel(*features);
+  checks.push_back(check_cgroups(proc));
+  checks.push_back(check_kill_switch(*config));
+  checks.push_back(check_daemon(*config));
+  if (options.pid) checks.push_back(check_python(proc, *options.pid));
+  std::string text;
+  for (const Check& check : checks)
+    text += line_of(check);
+  const auto written = exporter::write_output("-", text);
+  if (!written) return written.error();
+  return judge(checks);
+}
+
+}  // namespace pyprof::cli

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/cli/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string_view>
+
+#include "userspace/aggregate/clean_text.h"
+#include "userspace/daemon/render.h"
+#include "userspace/daemon/version.h"
+
+namespace pyprof::cli {
+namespace {
+
+constexpr int32_t kMaxPid = 4'194'304;  // PID_MAX_LIMIT of 64-bit Linux
+constexpr std::size_t kMaxPids = 4'096;
+constexpr double kMaxDurationS = 86'400;
+constexpr uint32_t kMaxRateHz = 10'000;
+
+// Words as they were typed, before they are checked.
+struct Raw {
+  std::vector<std::string> pids;
+  std::string doctor_pid;
+  double duration_s = 0;
+  std::vector<std::string> not_built;  // filled by the flags that are known but not there yet
+};
+
+std::string shown(std::string_view text) {
+  return "'" + aggregate::clean_text(text, 80) + "'";
+}
+
+void add_duration(CLI::App& verb, Raw& raw) {
+  verb.add_option("-d,--duration", raw.duration_s, "Seconds to sample, fractions allowed")
+      ->default_str("10, or as long as the command runs")
+      ->check([](const std::string& text) {
+        char* end = nullptr;
+        const double value = std::strtod(text.c_str(), &end);
+        const bool good = end != text.c_str() && *end == '\0' && value > 0;
+        return good && value <= kMaxDurationS
+                   ? std::string()
+                   : shown(text) + " is not a time from above 0 to 86400";
+      });
+}
+
+void add_not_built(CLI::App& verb, Raw& raw, const std::string& names, const std::string& name) {
+  verb.add_flag_callback(
+      names, [&raw, name] { raw.not_built.push_back(name); }, "Not available yet");
+}
+
+void add_targets(CLI::App& verb, SnapshotOptions& options, Raw& raw) {
+  verb.add_option("-p,--pid", raw.pids, "Process to profile; repeat it or separate by commas")
+      ->allow_extra_args(false)
+      ->type_name("PID");
+  verb.add_flag("-a,--all", options.all, "Profile every process");
+}
+
+void add_view(CLI::App& verb, SnapshotOptions& options, Raw& raw) {
+  verb.add_flag("-t,--threads", options.threads, "Tell threads apart in graphs");
+  verb.add_flag("-n,--native", options.native, "Show every native frame, the interpreter's too");
+  verb.add_flag("--python-only", options.python_only, "Show Python frames alone");
+  verb.add_flag("--full-filenames", options.full_filenames, "Show whole paths of Python files");
+  verb.add_option("--limit", options.limit, "Rows of each table of the text report")
+      ->check(CLI::Range(1U, daemon::RenderRequest::kMaxLimit));
+  verb.add_flag("-g,--gil", options.gil, "Not available yet: only threads that hold the GIL");
+  add_not_built(verb, raw, "-i,--idle", "-i/--idle");
+  add_not_built(verb, raw, "-s,--subprocesses", "-s/--subprocesses");
+  add_not_built(verb, raw, "-F,--function", "-F/--function");
+  add_not_built(verb, raw, "--nolineno", "--nolineno");
+  verb.add_flag_callback(
+      "--nonblocking", [] {}, "Accepted and ignored: processes are never stopped");
+}
+
+void add_output(CLI::App& verb, SnapshotOptions& options) {
+  verb.add_option("-o,--output", options.outputs, "File to write, - is standard output; repeatable")
+      ->allow_extra_args(false)
+      ->type_name("FILE");
+  verb.add_option("-f,--format", options.format,
+                  "text, folded, svg or pprof; else by the suffix of the file, else text")
+      ->type_name("FORMAT");
+}
+
+void add_config(CLI::App& verb, std::optional<std::string>& config) {
+  verb.add_option("-c,--config", config, "Configuration file")->type_name("FILE");
+}
+
+void add_control(CLI::App& verb, std::optional<std::string>& control_socket) {
+  verb.add_option("--control-socket", control_socket, "Where the daemon listens")
+      ->type_name("PATH");
+}
+
+void add_snapshot(CLI::App& verb, SnapshotOptions& options, Raw& raw) {
+  add_targets(verb, options, raw);
+  add_duration(verb, raw);
+  verb.add_option("-r,--rate", options.rate_hz, "Samples per second and CPU")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, kMaxRateHz));
+  add_output(verb, options);
+  add_view(verb, options, raw);
+  verb.add_flag("--no-daemon", options.no_daemon, "Do not ask a running daemon");
+  add_control(verb, options.control_socket);
+  add_config(verb, options.config_path);
+}
+
+// The verbs of the program. The objects given must outlive parse().
+class Grammar {
+ public:
+  Grammar(Invocation& into, Raw& raw)
+      : app_("CPU profiler for Python and native code.", "pyebpf-prof") {
+    app_.require_subcommand(1);
+    app_.set_version_flag("-V,--version", std::string("pyebpf-prof ") + daemon::tool_version());
+    snapshot_ = app_.add_subcommand("snapshot", "Profile running processes for some seconds");
+    add_snapshot(*snapshot_, into.snapshot, raw);
+    record_ = app_.add_subcommand("record", "The same; also runs a command: record -- CMD ARGS");
+    add_snapshot(*record_, into.snapshot, raw);
+    daemon_ = app_.add_subcommand("daemon", "Sample all the time and serve metrics");
+    add_config(*daemon_, into.daemon.config_path);
+    daemon_->add_option("--listen", into.daemon.listen, "Address of /metrics")
+        ->type_name("HOST:PORT");
+    add_control(*daemon_, into.daemon.control_socket);
+    ps_ = app_.add_subcommand("ps", "List Python processes and whether they can be profiled");
+    ps_->add_flag("-j,--json", into.ps.json, "JSON instead of a table");
+    add_doctor(into.doctor, raw);
+    check_ = app_.add_subcommand("check-config", "Check a configuration file");
+    check_->add_option("file", into.check_config_file, "The file")->required()->type_name("FILE");
+    app_.footer(
+        "Exit codes: 0 fine, 1 wrong usage, 2 not allowed, 3 no such process, "
+        "4 not supported, 5 no samples.");
+  }
+
+  void parse(std::vector<std::string> words) {
+    std::reverse(words.begin(), words.end());  // as CLI11 wants them
+    app_.parse(std::move(words));
+  }
+
+  [[nodiscard]] Verb verb() const {
+    if (snapshot_->parsed() || record_->parsed()) return Verb::kSnapshot;
+    if (daemon_->parsed()) return Verb::kDaemon;
+    if (ps_->parsed()) return Verb::kPs;
+    return doctor_->parsed() ? Verb::kDoctor : Verb::kCheckConfig;
+  }
+
+  [[nodiscard]] bool has_verb() const { return !app_.get_subcommands().empty(); }
+  [[nodiscard]] bool records() const { return record_->parsed(); }
+  [[nodiscard]] std::string help() const {
+    for (const CLI::App* verb : app_.get_subcommands())
+      return verb->help("pyebpf-prof");
+    return app_.help();
+  }
+
+ private:
+  void add_doctor(DoctorOptions& options, Raw& raw) {
+    doctor_ = app_.add_subcommand("doctor", "Say what works on this machine, and what to do else");
+    doctor_->add_option("-p,--pid", raw.doctor_pid, "Look at this process, too")->type_name("PID");
+    add_config(*doctor_, options.config_path);
+    add_control(*doctor_, options.control_socket);
+  }
+
+  CLI::App app_;
+  CLI::App* snapshot_ = nullptr;
+  CLI::App* record_ = nullptr;
+  CLI::App* daemon_ = nullptr;
+  CLI::App* ps_ = nullptr;
+  CLI::App* doctor_ = nullptr;
+  CLI::App* check_ = nullptr;
+};
+
+Result<void> check_snapshot(SnapshotOptions& options, const Raw& raw) {
+  if (!raw.not_built.empty()) {
+    return Error{raw.not_built.front() + " is not available in this version; leave it out"};
+  }
+  auto pids = parse_pids(raw.pids);
+  if (!pids) return pids.error();
+  options.pids = *std::move(pids);
+  const int targets = static_cast<int>(!options.pids.empty()) + static_cast<int>(options.all) +
+                      static_cast<int>(!options.command.empty());
+  if (targets == 0) return Error{"what to profile? give --pid PID or --all"};
+  if (targets > 1) return Error{"give only one of --pid, --all and a command"};
+  if (raw.duration_s > 0) options.duration_s = raw.duration_s;
+  if (options.native && options.python_only) return Error{"give only one of -n and --python-only"};
+  if (options.outputs.size() > 1 && !options.format.empty()) {
+    return Error{"-f is for one output; of several, each follows its suffix"};
+  }
+  if (options.outputs.empty()) options.outputs.emplace_back("-");
+  return {};
+}
+
+Result<void> check_doctor(DoctorOptions& options, const Raw& raw) {
+  if (raw.doctor_pid.empty()) return {};
+  const auto pids = parse_pids({raw.doctor_pid});
+  if (!pids) return pids.error();
+  if (pids->size() != 1) return Error{"doctor looks at one process: give one pid"};
+  options.pid = pids->front();
+  return {};
+}
+
+Error usage_error(std::string message) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  return Error{message + "; see `pyebpf-prof --help`"};
+}
+
+Result<void> parse_into(Grammar& grammar, Invocation& invocation,
+                        const std::vector<std::string>& words) {
+  try {
+    grammar.parse(words);
+    invocation.verb = grammar.verb();
+  } catch (const CLI::CallForVersion& version) {
+    invocation.text = std::string(version.what()) + "\n";
+  } catch (const CLI::Success&) {
+    invocation.text = grammar.help();
+  } catch (const CLI::RequiredError& error) {
+    if (grammar.has_verb()) return usage_error(error.what());
+    const std::string what = words.empty() ? "no verb" : "unknown verb " + shown(words.front());
+    return usage_error(what + ": use snapshot, record, daemon, ps, doctor or check-config");
+  } catch (const CLI::Error& error) {
+    return usage_error(error.what());
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Invocation> parse_arguments(const std::vector<std::string>& arguments) {
+  Invocation invocation;
+  Raw raw;
+  Grammar grammar(invocation, raw);
+  // What follows "--" belongs to the command: no word of it is looked at here.
+  const auto end = std::find(arguments.begin(), arguments.end(), "--");
+  const auto parsed = parse_into(grammar, invocation, {arguments.begin(), end});
+  if (!parsed) return parsed.error();
+  if (end != arguments.end()) {
+    if (!grammar.records()) return Error{"only `record` takes a command after --"};
+    invocation.snapshot.command.assign(end + 1, arguments.end());
+    if (invocation.snapshot.command.empty()) return Error{"there is no command after --"};
+  }
+  if (invocation.verb == Verb::kSnapshot) {
+    const auto good = check_snapshot(invocation.snapshot, raw);
+    if (!good) return good.error();
+  }
+  const auto good = check_doctor(invocation.doctor, raw);
+  if (!good) return good.error();
+  return invocation;
+}
+
+Result<std::vector<int32_t>> parse_pids(const std::vector<std::string>& words) {
+  std::vector<int32_t> pids;
+  for (const std::string& word : words) {
+    std::string_view rest = word;
+    for (bool more = true; more;) {
+      const std::size_t comma = rest.find(',');
+      const std::string_view text = rest.substr(0, comma);
+      int32_t pid = 0;
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
+      if (error != std::errc{} || end != text.data() + text.size() || pid < 1 || pid > kMaxPid) {
+        return Error{"--pid: " + shown(text) + " is not a process id"};
+      }
+      if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
+      if (pids.size() > kMaxPids) return Error{"--pid: more than 4096 processes; use --all"};
+      more = comma != std::string_view::npos;
+      if (more) rest.remove_prefix(comma + 1);
+    }
+  }
+  return pids;
+}
+
+}  // namespace pyprof::cli

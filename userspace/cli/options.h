@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "userspace/base/result.h"
+#include "userspace/daemon/daemon.h"
+
+// The command line as checked values. Looks at nothing but its words: whether a process or a folder
+// is there is found by the verbs.
+namespace pyprof::cli {
+
+struct SnapshotOptions {
+  std::vector<int32_t> pids;  // each once
+  bool all = false;
+  std::vector<std::string> command;  // `record -- CMD`
+  std::optional<double> duration_s;
+  uint32_t rate_hz = 99;
+  bool threads = false;
+  bool native = false;
+  bool python_only = false;
+  bool gil = false;
+  bool full_filenames = false;
+  uint32_t limit = 0;                // 0 = the report's own choice
+  std::vector<std::string> outputs;  // "-" = standard output; at least one
+  std::string format;                // empty = by the suffix
+  bool no_daemon = false;
+  std::optional<std::string> config_path;
+  std::optional<std::string> control_socket;
+};
+
+struct PsOptions {
+  bool json = false;
+};
+
+struct DoctorOptions {
+  std::optional<int32_t> pid;
+  std::optional<std::string> config_path;
+  std::optional<std::string> control_socket;
+};
+
+enum class Verb : uint8_t { kShowText, kSnapshot, kDaemon, kPs, kDoctor, kCheckConfig };
+
+struct Invocation {
+  Verb verb = Verb::kShowText;
+  std::string text;  // kShowText: what --help and --version print
+  SnapshotOptions snapshot;
+  daemon::DaemonOptions daemon;
+  PsOptions ps;
+  DoctorOptions doctor;
+  std::string check_config_file;
+};
+
+// `arguments` without the program's name. The error is one line that names the word that is wrong.
+[[nodiscard]] Result<Invocation> parse_arguments(const std::vector<std::string>& arguments);
+
+// "1,22,333" and single numbers, each 1 to 4194304; repeated ones are dropped.
+[[nodiscard]] Result<std::vector<int32_t>> parse_pids(const std::vector<std::string>& words);
+
+}  // namespace pyprof::cli
