@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/daemon/daemon.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <utility>
@@ -27,16 +29,17 @@ constexpr uint64_t kTickNs = 1'000'000'000;
 constexpr uint64_t kPingTimeoutMs = 2000;
 constexpr uint64_t kStuckNs = 10'000'000'000;
 
-const char* event_name(config::Event event) {
-  switch (event) {
-    case config::Event::kCpuClock:
-      return "cpu-clock";
-    case config::Event::kCycles:
-      return "cycles";
-    case config::Event::kAuto:
-      break;
+// Where every tick of the kernel went: tick + stack = delivered + the four losses in userspace.
+std::string balance_line(const engine::EngineStatus& status) {
+  std::string line = fmt::format("balance: ticks {} delivered {}", status.kernel_ticks,
+                                 status.delivered);
+  for (const auto& [label, count] : status.outcomes) line += fmt::format(" {} {}", label, count);
+  for (const char* reason : {"queue_full", "mapping_replaced", "unknown_stack", "malformed_record"}) {
+    const auto it = std::find_if(status.faults.begin(), status.faults.end(),
+                                 [&](const auto& fault) { return fault.first == reason; });
+    if (it != status.faults.end()) line += fmt::format(" {} {}", reason, it->second);
   }
-  return "auto";
+  return line;
 }
 
 int ms_until(uint64_t time_ns) {
@@ -136,7 +139,6 @@ void Daemon::publish() {
   status.windows = windows_->sums();
   status.snapshots = service_.counts();
   status.reload = reload_;
-  status.event = event_name(config_.sampling.event);
   status.now_unix_ns = realtime_ns();
   page_.publish(to_metrics(status));
   published_ns_ = monotonic_ns();
@@ -197,6 +199,7 @@ void Daemon::stop() {
   publish();
   const WindowSums sums = windows_->sums();
   log::info("stopped after {} samples, {} of them truncated", sums.samples, sums.truncated);
+  log::info("{}", balance_line(engine_->stop()));
   http_.reset();
 }
 

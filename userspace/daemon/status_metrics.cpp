@@ -115,7 +115,7 @@ void add_pipeline(MetricsSnapshot& out, const engine::EngineStatus& engine) {
   out.add(Metric::kSamplingRate, {"requested"}, engine.rate_hz);
   out.add(Metric::kSamplingRate, {"achieved"}, engine.achieved_hz);
   for (const engine::MapUse& map : engine.maps) {
-    out.add(Metric::kBpfMapEntries, {map.name}, number(map.entries));
+    if (map.entries) out.add(Metric::kBpfMapEntries, {map.name}, number(*map.entries));
     out.add(Metric::kBpfMapMaxEntries, {map.name}, number(map.max_entries));
     out.add(Metric::kBpfMapBytes, {map.name}, number(map.bytes));
   }
@@ -134,8 +134,7 @@ void add_daemon(MetricsSnapshot& out, const DaemonStatus& status) {
   out.add(Metric::kSnapshots, {"ok"}, number(status.snapshots.ok));
   out.add(Metric::kSnapshots, {"no_samples"}, number(status.snapshots.no_samples));
   out.add(Metric::kSnapshots, {"error"}, number(status.snapshots.failed));
-  const std::string& event = status.windows.event.empty() ? status.event : status.windows.event;
-  out.add(Metric::kBuildInfo, {tool_version(), event}, 1);
+  out.add(Metric::kBuildInfo, {tool_version(), status.engine.event}, 1);
   out.add(Metric::kConfigReloadSuccessful, {}, status.reload.successful ? 1 : 0);
   out.add(Metric::kConfigReloadTime, {}, static_cast<double>(status.reload.success_unix_ns) / 1e9);
   out.add(Metric::kHeartbeat, {}, static_cast<double>(status.now_unix_ns) / 1e9);

@@ -22,7 +22,6 @@ struct DaemonStatus {
   WindowSums windows;
   SnapshotCounts snapshots;
   ReloadState reload;
-  std::string event;  // as configured, shown until the first window tells
   int64_t now_unix_ns = 0;
 };
 

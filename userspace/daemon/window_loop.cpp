@@ -68,7 +68,6 @@ void WindowLoop::add(const model::Profile& profile) {
         std::min(summary.samples, quality.truncated_native + quality.truncated_python);
     sums_.truncated_native += quality.truncated_native;
     sums_.truncated_python += quality.truncated_python;
-    sums_.event = profile.event;
   }
   log::debug("window of {:.1f} s: {} processes, {} samples, {}",
              aggregate::seconds(profile.duration_ns), profile.processes.size(), summary.samples,

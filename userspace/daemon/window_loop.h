@@ -21,7 +21,6 @@ struct WindowSums {
   uint64_t truncated = 0;  // samples, in either part
   uint64_t truncated_native = 0;
   uint64_t truncated_python = 0;
-  std::string event;  // what drives the sampling; empty before the first window
 };
 
 // Runs from construction to destruction on a thread of its own; the destructor ends the current

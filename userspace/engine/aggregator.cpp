@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/engine/aggregator.h"
 
+#include <algorithm>
+
 #include "userspace/base/clock.h"
 
 namespace pyprof::engine {
@@ -83,11 +85,11 @@ void Aggregator::count(const model::RawSample& sample) {
   }
   ++stats_.delivered;
   ++stacks_since_epoch_;
-  ++counts_[sample.process];
+  if (base_.take(sample.weight_ns)) ++counts_[sample.process];
   for (auto& [id, window] : windows_) {
-    if (sample.time_ns < window.start_ns) continue;
+    if (sample.time_ns < window.start_ns || !window.thinner.take(sample.weight_ns)) continue;
     window.builder.add({sample.process, sample.pid, sample.tid, symbolized->stack_id, 1,
-                        sample.weight_ns});
+                        window.thinner.period_ns});
   }
 }
 
@@ -101,12 +103,27 @@ void Aggregator::house_keeping() {
   stacks_since_epoch_ = 0;
 }
 
-uint64_t Aggregator::open_window(std::vector<int32_t> pids, uint64_t start_ns) {
+bool Aggregator::Thinner::take(uint64_t weight_ns) {
+  credit_ns += weight_ns;
+  // Periods are whole nanoseconds: one of rounding must not cost every other sample.
+  if (credit_ns + weight_ns / 100 < period_ns) return false;
+  credit_ns = credit_ns > period_ns ? std::min(credit_ns - period_ns, period_ns) : 0;
+  return true;
+}
+
+void Aggregator::set_base_rate(uint32_t rate_hz) {
+  const std::lock_guard lock(mutex_);
+  base_.period_ns = 1'000'000'000 / std::max(1u, rate_hz);
+}
+
+uint64_t Aggregator::open_window(const std::vector<int32_t>& pids, uint64_t start_ns,
+                                 uint32_t rate_hz) {
   aggregate::BuilderOptions options;
   options.pids.insert(pids.begin(), pids.end());
   const std::lock_guard lock(mutex_);
   const uint64_t id = next_window_++;
-  windows_.emplace(id, Window{aggregate::ProfileBuilder(options), start_ns});
+  windows_.emplace(id, Window{aggregate::ProfileBuilder(options), start_ns,
+                               Thinner{1'000'000'000 / std::max(1u, rate_hz), 0}});
   return id;
 }
 

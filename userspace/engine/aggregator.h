@@ -34,21 +34,33 @@ class Aggregator {
   Aggregator(const Aggregator&) = delete;
   Aggregator& operator=(const Aggregator&) = delete;
 
-  // Samples of the processes (empty = all) from `start_ns` on are counted.
-  uint64_t open_window(std::vector<int32_t> pids, uint64_t start_ns);
+  // Samples of the processes (empty = all) from `start_ns` on are counted, thinned to the rate if
+  // the kernel samples faster for someone else.
+  uint64_t open_window(const std::vector<int32_t>& pids, uint64_t start_ns, uint32_t rate_hz);
   // Adds what `prepare` knows of threads and makes the profile.
   model::Profile close_window(uint64_t id, const aggregate::WindowInfo& info,
                               const std::function<void(aggregate::ProfileBuilder&)>& prepare,
                               const aggregate::ProfileBuilder::DescribeProcess& describe);
+
+  // The rate that take_counts() is thinned to.
+  void set_base_rate(uint32_t rate_hz);
 
   // Delivered samples by process since the last call, for metrics.
   std::unordered_map<model::ProcessId, uint64_t> take_counts();
   [[nodiscard]] AggregatorStats stats() const;
 
  private:
+  // Takes one sample for every period of CPU time, so that what is counted does not depend on how
+  // fast the kernel samples.
+  struct Thinner {
+    uint64_t period_ns = 1;
+    uint64_t credit_ns = 0;
+    bool take(uint64_t weight_ns);
+  };
   struct Window {
     aggregate::ProfileBuilder builder;
     uint64_t start_ns = 0;
+    Thinner thinner;
   };
   class Source;
 
@@ -64,6 +76,7 @@ class Aggregator {
   symbolize::Symbolizer symbolizer_;
   std::map<uint64_t, Window> windows_;
   uint64_t next_window_ = 1;
+  Thinner base_;
   uint64_t stacks_since_epoch_ = 0;
   std::unordered_map<model::ProcessId, uint64_t> counts_;
   AggregatorStats stats_;

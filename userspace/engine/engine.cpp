@@ -129,6 +129,7 @@ class Engine::Impl {
   void read_names(const std::vector<int32_t>& pids, Names& names) const;
   void add_threads(aggregate::ProfileBuilder& builder, const account::WindowCpu& cpu,
                    const Names& names) const;
+  [[nodiscard]] std::optional<uint64_t> entries_of(const std::string& map) const;
   void add_faults(const Losses& now, EngineStatus& status) const;
 
   const EngineOptions options_;
@@ -171,6 +172,7 @@ Result<void> Engine::Impl::start() {
 // With mutex_ held.
 Result<void> Engine::Impl::apply_rate() {
   uint32_t rate = base_rate_hz_;
+  aggregator_.set_base_rate(base_rate_hz_);
   if (!wanted_rates_.empty()) rate = std::max(rate, *wanted_rates_.rbegin());
   if (rate == rate_hz_) return {};
   const auto done = probe_->sample(rate);
@@ -257,13 +259,13 @@ Result<model::Profile> Engine::Impl::snapshot(const SnapshotRequest& request,
     const std::lock_guard lock(mutex_);
     wanted_rates_.insert(request.rate_hz);
     if (const auto applied = apply_rate(); !applied) return applied.error();
-    info.rate_hz = rate_hz_;
+    info.rate_hz = request.rate_hz;
   }
   const auto before = losses();
   const uint64_t cpu_window = meter_->open_window(request.pids);
   const uint64_t start_ns = monotonic_ns();
   info.start_unix_ns = static_cast<int64_t>(realtime_ns());
-  const uint64_t window = aggregator_.open_window(request.pids, start_ns);
+  const uint64_t window = aggregator_.open_window(request.pids, start_ns, info.rate_hz);
   Names names;
   read_names(request.pids, names);
   wait(request, cancelled);
@@ -285,6 +287,15 @@ Result<model::Profile> Engine::Impl::snapshot(const SnapshotRequest& request,
       window, info,
       [&](aggregate::ProfileBuilder& builder) { add_threads(builder, cpu, names); },
       [this](model::ProcessId process, int32_t pid) { return directory_.describe(process, pid); });
+}
+
+// Of the maps that userspace fills; the kernel's own hash maps can't be counted cheaply.
+std::optional<uint64_t> Engine::Impl::entries_of(const std::string& map) const {
+  if (map == "rows") return tables_.rows().used() / WIRE_ROW_CHUNK;
+  if (map == "row_index") return (tables_.index().used() + WIRE_ROW_CHUNK - 1) / WIRE_ROW_CHUNK;
+  if (map == "mappings") return tables_.mappings().used();
+  if (map == "pythons") return tables_.pythons().used();
+  return std::nullopt;
 }
 
 void Engine::Impl::add_faults(const Losses& now, EngineStatus& status) const {
@@ -309,6 +320,7 @@ EngineStatus Engine::Impl::status() {
   const auto now = losses();
   const auto& values = now.counters.values;
   status.time_ns = monotonic_ns();
+  status.event = "cpu-clock";
   status.kernel_ticks = values.ticks;
   add_faults(now, status);
   status.delivered = now.aggregator.delivered;
@@ -327,7 +339,7 @@ EngineStatus Engine::Impl::status() {
   status.python_processes = directory_.python_processes();
   status.events_lost = now.collector.events_lost;
   for (auto& map : probe_->maps()) {
-    status.maps.push_back({std::move(map.name), 0, map.max_entries, map.bytes});
+    status.maps.push_back({map.name, entries_of(map.name), map.max_entries, map.bytes});
   }
   status.cpu = meter_->totals();
   const std::lock_guard lock(mutex_);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,7 +35,7 @@ struct SnapshotRequest {
 // A map of the kernel side, for metrics.
 struct MapUse {
   std::string name;
-  uint64_t entries = 0;  // 0 where the kernel can't say cheaply
+  std::optional<uint64_t> entries;  // empty where the kernel can't say cheaply
   uint64_t max_entries = 0;
   uint64_t bytes = 0;  // charged to the service
 };
@@ -53,6 +54,7 @@ struct EngineStatus {
   uint64_t tick_bytes = 0;
   uint64_t context_switches = 0;
   uint64_t cpu_unattributed_ns = 0;
+  std::string event;           // "cpu-clock"
   uint32_t rate_hz = 0;        // requested, the highest of all consumers
   double achieved_hz = 0;      // ticks per online CPU and second over the last window
   double ring_fill_ratio = 0;  // of the samples ring, the worst since the last reading

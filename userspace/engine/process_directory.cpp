@@ -39,6 +39,8 @@ void ProcessDirectory::learn(const process::ProcessState& state) {
   if (!inherited && !state.kernel_thread) {
     if (auto info = process::read_process_info(proc_, state.pid, state.process)) {
       entry.info = std::move(*info);
+      // A memory file has a new name at every exec: the process is known by its comm.
+      if (entry.info.exe.starts_with("/memfd:")) entry.info.exe.clear();
     }
   }
   entry.info.process = state.process;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -30,7 +31,7 @@ class RangeAllocator {
   }
   uint32_t size_;
   uint32_t align_;
-  uint32_t used_ = 0;
+  std::atomic<uint32_t> used_{0};  // read by other threads for metrics
   std::map<uint32_t, uint32_t> free_;  // first -> count
 };
 

@@ -66,6 +66,8 @@ EngineStatus Engine::status() {
   return {};
 }
 
+EngineStatus Engine::stop() { return status(); }
+
 Result<void> Engine::reconfigure(const config::Sampling&) {
   return {};
 }

@@ -88,9 +88,7 @@ TEST(StatusMetricsTest, adds_up_what_was_lost_by_place) {
 
 TEST(StatusMetricsTest, names_the_event_that_is_really_used) {
   DaemonStatus status;
-  status.event = "auto";
-  EXPECT_EQ(to_metrics(status).series_of(Metric::kBuildInfo).at(0).label_values.at(1), "auto");
-  status.windows.event = "cpu-clock";
+  status.engine.event = "cpu-clock";
   EXPECT_EQ(to_metrics(status).series_of(Metric::kBuildInfo).at(0).label_values.at(1), "cpu-clock");
 }
 
