@@ -27,7 +27,8 @@ typedef __s64 s64;
 /* The kernel allows 33 tail calls a tick. A full native part leaves seven: start, walk, look-up,
  * verification (two), capture, record. */
 #define MAX_TAIL_CALLS 33
-#define MAX_NEW_CODES 16     /* code objects captured by one sample */
+#define MAX_NEW_CODES 64     /* code objects captured by one sample */
+#define CODES_PER_PROGRAM 16
 #define MAX_ELEMENTS 4096    /* of 16 bytes: kernel, native and Python frames of one stack */
 #define CODES_PER_SECOND 4000 /* captured for one process */
 

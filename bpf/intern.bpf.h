@@ -264,17 +264,22 @@ static __always_inline int capture_code(struct scratch *s, struct wire_python_co
 	return 0;
 }
 
-static __always_inline void capture_codes(struct scratch *s, struct wire_python_config *p,
-					  struct wire_counters *c)
+/* Returns 1 when all are done. */
+static __always_inline int capture_codes(struct scratch *s, struct wire_python_config *p,
+					 struct wire_counters *c)
 {
-	u32 count = s->new_codes, one = 1;
+	u32 one = 1;
 
 	NO_UNROLL
-	for (u32 i = 0; i < MAX_NEW_CODES; i++) {
-		if (i >= count)
+	for (u32 i = 0; i < CODES_PER_PROGRAM; i++) {
+		u64 at = *(volatile u32 *)&s->capture_at;
+		if (at >= s->new_codes)
 			break;
-		u64 code = s->new_code[i].code;
-		struct code_key key = {.proc = s->process.proc, .id = s->new_code[i].id};
+		s->capture_at = at + 1;
+		struct new_code *nc = s->new_code;
+		ADD_INDEX16(nc, at, MAX_NEW_CODES);
+		u64 code = nc->code;
+		struct code_key key = {.proc = s->process.proc, .id = nc->id};
 		if (bpf_map_lookup_elem(&codes, &key))
 			continue; /* twice in one stack */
 		int fault = capture_over_rate(s) ? WIRE_FAULT_PY_CAPTURE_RATE :
@@ -287,6 +292,7 @@ static __always_inline void capture_codes(struct scratch *s, struct wire_python_
 		}
 		bpf_map_update_elem(&codes, &key, &one, BPF_ANY);
 	}
+	return s->capture_at >= s->new_codes;
 }
 
 #endif

@@ -69,11 +69,13 @@ struct scratch {
 	u64 code_id;
 	u64 code_salt;   /* the object's address if part of it could not be read, else 0 */
 	u64 samples;
+	u64 code_cache_salt; /* changed to empty the code cache */
 	u64 first_python; /* element index */
 	u32 python_count, verify_at;
 	u32 window_want;
 	u32 tail_calls;  /* made in this tick */
 	u32 new_codes;
+	u32 capture_at;  /* next of new_code[] */
 	u32 uncaptured;
 	u32 verified;
 	u32 seen_code;

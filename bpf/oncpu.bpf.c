@@ -46,7 +46,7 @@ static __always_inline void tick_reset(struct scratch *s)
 	s->record.ns_tid = 0;
 	s->elements = 0;
 	s->python_count = 0;
-	s->new_codes = s->uncaptured = s->verified = s->seen_code = 0;
+	s->new_codes = s->capture_at = s->uncaptured = s->verified = s->seen_code = 0;
 	s->identity = 0;
 	s->stamp = 0;
 	s->hash = 0;
@@ -248,7 +248,7 @@ int py_start(struct bpf_perf_event_data *ctx)
 	int fault = p ? py_begin(s, p, task_get(task, thread.fsbase)) : WIRE_FAULT_PY_NO_STATE;
 	s->record.python_end = fault;
 	s->verify_at = s->elements;
-	s->epoch = s->stamp ? mix(s->process.proc, s->stamp) : (s->samples << 1 | 1ull << 63);
+	s->epoch = mix(s->process.proc, s->stamp ? s->stamp : s->samples) + s->code_cache_salt;
 	if (!fault)
 		TAIL_CALL(ctx, s, TAIL_PY_WALK);
 	py_finish(ctx, s, c);
@@ -328,9 +328,15 @@ int py_capture(struct bpf_perf_event_data *ctx)
 		return 0;
 	struct wire_python_config *p = py_config(s);
 	identity_time(s, c, 1);
-	if (p)
-		capture_codes(s, p, c);
+	int done = p ? capture_codes(s, p, c) : 1;
 	identity_time(s, c, 0);
+	if (!done) {
+		if (s->tail_calls < MAX_TAIL_CALLS - 1)
+			TAIL_CALL(ctx, s, TAIL_PY_CAPTURE);
+		s->uncaptured = 1;
+		s->code_cache_salt++; /* the next sample looks at all of them again */
+		c->faults[WIRE_FAULT_PY_CAPTURE_CAP]++;
+	}
 	TAIL_CALL(ctx, s, TAIL_EMIT);
 	emit_outcome(c, WIRE_OUT_LOST_PROGRAM);
 	return 0;

@@ -258,7 +258,7 @@ def build_native_rec(directory):
     """The recursion program and its library, next to each other; the program's path."""
     compile_cpp("native_rec.cpp", directory / "libstep.so", "-shared", "-fPIC", "-DSTEP_LIBRARY")
     return compile_cpp(
-        "native_rec.cpp", directory / "native_rec", "-L%s" % directory, "-lstep", "-Wl,-rpath,$ORIGIN")
+        "native_rec.cpp", directory / "native_rec", "-L%s" % directory, "-lstep", "-Wl,-rpath,$ORIGIN:/workloads")  # in a chroot without /proc $ORIGIN is unknown
 
 
 def build_dl(directory):

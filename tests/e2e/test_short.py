@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes that are gone before anyone could look still have named stacks."""
 
+import signal
+import time
+
 import harness
 from harness import Capture, RATE_HZ, count, figure, folded
 
@@ -20,6 +23,27 @@ def test_a_tenth_of_a_second_is_named(interpreter, tmp_path):
     ours = [s for s in stacks if any("(burn.py:" in frame for frame in s[0])]
     ratio = count(ours, "burn_here") / (RATE * cpu_s)
     figure("short_named[%s]" % interpreter.name, ratio, "", "of %.2f CPU-s in %d processes" % (cpu_s, RUNS))
+    assert 0.95 <= ratio <= 1.05
+
+
+def test_a_profiler_that_stands_still_misses_nothing(interpreter, tmp_path):
+    """Nothing can be read from the process while it lives: all that is needed was captured by the kernel."""
+    cpu_s = 0.0
+    with Capture("record", "-a", "-d", 10, "-r", RATE, "-f", "folded", output=tmp_path / "still.folded") as capture:
+        capture.started()
+        for _ in range(6):
+            with interpreter.start("burn.py", "--wait") as process:
+                assert process.line() == "ready"
+                time.sleep(0.1)
+                capture.signal(signal.SIGSTOP)
+                process.go()
+                cpu_s += int(process.line().split()[2]) / 1e9
+                process.wait(30)
+                capture.signal(signal.SIGCONT)
+        stacks = folded(capture.finish(90))
+    ours = [s for s in stacks if any("(burn.py:" in frame for frame in s[0])]
+    ratio = count(ours, "burn_here") / (RATE * cpu_s)
+    figure("stopped_named[%s]" % interpreter.name, ratio, "", "of %.2f CPU-s in 6 processes" % cpu_s)
     assert 0.95 <= ratio <= 1.05
 
 

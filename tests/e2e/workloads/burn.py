@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lives for 0.1 s of CPU (or argv[1] seconds) in burn_here(); prints CLOCK_MONOTONIC at both ends and the CPU."""
+"""Lives for 0.1 s of CPU (or argv[1] seconds) in burn_here(); prints CLOCK_MONOTONIC at both ends and the CPU.
+
+With --wait it says "ready" and begins after a line on stdin.
+"""
 
 import sys
 import time
@@ -12,6 +15,10 @@ def burn_here(seconds):
             pass
 
 
+if "--wait" in sys.argv:
+    sys.argv.remove("--wait")
+    print("ready", flush=True)
+    sys.stdin.readline()
 begin_ns, begin_cpu_ns = time.monotonic_ns(), time.thread_time_ns()
 burn_here(float(sys.argv[1]) if len(sys.argv) > 1 else 0.1)
 print(begin_ns, time.monotonic_ns(), time.thread_time_ns() - begin_cpu_ns)
