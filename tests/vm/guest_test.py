@@ -52,6 +52,9 @@ def python_mix(interpreter):
     right = sum(n for path, n in paths if path in truth)
     rooted = share(stacks, lambda frames: "<module>" in names_of(frames))
     print("mix: %d samples, %d in the leaf, %d right, %.3f rooted" % (total(stacks), in_leaf, right, rooted))
+    for frames, n in stacks:
+        if "<module>" not in names_of(frames):
+            print("  not rooted, %d times: %s" % (n, ";".join(frames[:4] + ["..."] + frames[-4:])))
     assert in_leaf >= MINIMUM, "%d samples in the leaf" % in_leaf
     assert right == in_leaf, "%d of %d stacks are not the program's" % (in_leaf - right, in_leaf)
     assert rooted >= 0.99, "%.3f reach <module>" % rooted
@@ -85,7 +88,7 @@ def native(depth):
 
     def whole(frames):
         names = names_of(frames)
-        return "main" in names and names.count("program_step") + names.count("library_step") == depth
+        return "main" in names and names.count("program_step") + names.count("library_step") == depth + 1
 
     assert share(stacks, whole) >= 0.95, "%.3f are whole" % share(stacks, whole)
 

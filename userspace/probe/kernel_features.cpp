@@ -112,10 +112,12 @@ long make_probe_map() {
 
 // In a forked child: nothing here allocates, and the child's limit is lowered, not ours.
 [[noreturn]] void try_map_without_memlock() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_MEMLOCK, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_MEMLOCK, &limit);
+  rlimit limit{RLIM_INFINITY, RLIM_INFINITY};
+  if (::setrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
+    ::getrlimit(RLIMIT_MEMLOCK, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_MEMLOCK, &limit);
+  }
   if (make_probe_map() < 0) ::_exit(static_cast<int>(MemoryCharging::kUnknown));
   limit.rlim_cur = 0;
   ::setrlimit(RLIMIT_MEMLOCK, &limit);
