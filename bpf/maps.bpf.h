@@ -63,6 +63,7 @@ struct scratch {
 	u64 window_low, window_max; /* py window: address of byte 0, last usable frame offset */
 	u64 offset;
 	u64 cframe;
+	u64 cframe_outer;
 	u64 stamp;       /* code-object counter, 0 = unknown: verify every time */
 	u64 epoch;       /* validity of the code cache */
 	u64 identity;
@@ -79,9 +80,8 @@ struct scratch {
 	u32 uncaptured;
 	u32 verified;
 	u32 seen_code;
-	u32 saw_entry;
-	u32 cframe_retry;
-	u32 pad;
+	u32 saw_entry;   /* the innermost activation's link was checked */
+	u64 begin_hash;  /* before the first Python frame */
 	u64 started_ns;
 	struct new_code new_code[MAX_NEW_CODES];
 	/* record: head and elements are sent as one piece */

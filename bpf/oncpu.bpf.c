@@ -245,9 +245,9 @@ int py_start(struct bpf_perf_event_data *ctx)
 	if (!s || !c)
 		return 0;
 	struct wire_python_config *p = py_config(s);
+	s->verify_at = s->elements;
 	int fault = p ? py_begin(s, p, task_get(task, thread.fsbase)) : WIRE_FAULT_PY_NO_STATE;
 	s->record.python_end = fault;
-	s->verify_at = s->elements;
 	s->epoch = mix(s->process.proc, s->stamp ? s->stamp : s->samples) + s->code_cache_salt;
 	if (!fault)
 		TAIL_CALL(ctx, s, TAIL_PY_WALK);

@@ -108,6 +108,37 @@ static __always_inline u64 py_read_stamp(struct wire_python_config *p, u64 inter
 	return ((now_ns >> 33) << 32 | count) + (dropped << 52) + 1;
 }
 
+/* Goes on from the activation that called this one: *frame is its current frame. */
+static __always_inline int py_outer_cframe(struct scratch *s, struct wire_python_config *p, u64 *frame)
+{
+	s->cframe_outer = 0;
+	if (bpf_probe_read_user(&s->cframe_outer, 8, (void *)(s->cframe + p->cframe_previous)))
+		return -1;
+	s->cframe = *(volatile u64 *)&s->cframe_outer;
+	s->saw_entry = 1;
+	return bpf_probe_read_user(frame, 8, (void *)(s->cframe + p->cframe_current));
+}
+
+/* 3.11 and 3.12: an activation publishes its cframe some instructions before it links its frame;
+ * until then the cframe holds what an earlier call left there. The entry of the innermost activation
+ * is linked to the current frame of the next cframe: if it isn't, the walk begins again from that
+ * one. Returns 1 then. `previous` is the entry's link. */
+static __always_inline int py_unlinked(struct scratch *s, struct wire_python_config *p, u64 previous)
+{
+	u64 cframe = s->cframe, frame = 0;
+
+	s->saw_entry = 1;
+	if (!previous || py_outer_cframe(s, p, &frame) || frame == previous) {
+		s->cframe = cframe;
+		return 0;
+	}
+	s->elements = s->verify_at;
+	s->python_count = 0;
+	s->seen_code = 0;
+	s->frame = frame;
+	return 1;
+}
+
 /* Where the chain starts. Returns 0 or the fault. */
 static __always_inline int py_begin(struct scratch *s, struct wire_python_config *p,
 				    u64 thread_pointer)
@@ -121,9 +152,18 @@ static __always_inline int py_begin(struct scratch *s, struct wire_python_config
 	s->chunk = py_load(s->py, p->ts_chunk, 0x1f8);
 	s->chunk_bytes = py_load(s->py, p->ts_chunk + 16, 0x1f8) - s->chunk;
 	s->cframe = 0;
+	s->saw_entry = 1;
+	s->begin_hash = s->hash;
 	if (p->cframe_current != 0xffff) {
+		u64 top = py_load(s->py, p->ts_chunk + 8, 0x1f8);
+
 		s->cframe = frame;
+		s->saw_entry = 0;
 		if (bpf_probe_read_user(&frame, 8, (void *)(s->cframe + p->cframe_current)))
+			return WIRE_FAULT_PY_STATE_FAULT;
+		/* beyond the data stack's top: not linked yet, see py_unlinked() */
+		if (frame - s->chunk < s->chunk_bytes && frame >= top &&
+		    py_outer_cframe(s, p, &frame))
 			return WIRE_FAULT_PY_STATE_FAULT;
 	}
 	s->frame = frame;
@@ -222,6 +262,10 @@ static __always_inline int py_step(struct scratch *s, struct wire_python_config 
 	s->elements = n + 1;
 	s->python_count++;
 	if (owner >= p->owner_entry) {
+		if (!s->saw_entry && py_unlinked(s, p, previous)) {
+			*hash = s->begin_hash;
+			return PY_STEP;
+		}
 		py_put(s, n, frame, WIRE_PY_ENTRY);
 		*hash = mix(*hash, 3);
 		s->frame = previous;
@@ -241,6 +285,10 @@ static __always_inline int py_step(struct scratch *s, struct wire_python_config 
 	if (at == PY_SINGLE && owner == 0)
 		py_change_chunk(s, frame);
 	if (p->frame_is_entry != 0xffff && f[p->frame_is_entry & 0x7f] && s->cframe) {
+		if (!s->saw_entry && py_unlinked(s, p, previous)) {
+			*hash = s->begin_hash;
+			return PY_STEP;
+		}
 		/* 3.11: the activation is marked by its cframe on the C stack */
 		py_put(s, n + 1, s->cframe, WIRE_PY_ENTRY);
 		s->elements = n + 2;

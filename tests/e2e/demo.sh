@@ -37,12 +37,8 @@ workload=$!
 trap 'kill $workload 2>/dev/null || true' EXIT
 sleep 1
 
-snapshot() { # $1: seconds, $2: format, $3: file
-  "${sudo[@]}" "$build/pyebpf-prof" snapshot --pid $workload -d "$1" -r 99 -f "$2" -o "$out/$3"
-}
-snapshot "$seconds" text report.txt
-snapshot 5 svg flame.svg
-snapshot 5 pprof profile.pb.gz
+"${sudo[@]}" "$build/pyebpf-prof" snapshot --pid $workload -d "$seconds" -r 99 \
+  -o "$out/report.txt" -o "$out/flame.svg" -o "$out/profile.pb.gz"
 [ ${#sudo[@]} = 0 ] || sudo chown "$(id -u):$(id -g)" "$out"/*
 
 cat "$out/report.txt"

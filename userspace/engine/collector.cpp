@@ -47,11 +47,13 @@ model::PythonFrame python_frame(const wire_python& element) {
 }  // namespace
 
 Collector::Collector(probe::Probe& probe, probe::SideBand side_band, process::FileTable& files,
-                     Publisher& publisher, BatchQueue& queue)
+                     Publisher& publisher, BatchQueue& queue,
+                     const std::vector<int32_t>& only_pids)
     : probe_(probe),
       side_band_(std::move(side_band)),
       publisher_(publisher),
       queue_(queue),
+      only_pids_(only_pids.begin(), only_pids.end()),
       tracker_(files) {}
 
 Collector::~Collector() {
@@ -302,7 +304,9 @@ void Collector::hand_over_changes() {
   const uint64_t as_of_ns = std::max(last_event_ns_, uint64_t{1});
   for (const auto process : tracker_.take_changed()) {
     const auto* state = tracker_.find(process);
-    if (state != nullptr && state->process != 0) publisher_.publish(*state, as_of_ns);
+    if (state == nullptr || state->process == 0) continue;
+    if (!only_pids_.empty() && !only_pids_.contains(state->pid)) continue;
+    publisher_.publish(*state, as_of_ns);
   }
   for (const auto process : tracker_.take_exited()) {
     const auto* state = tracker_.find(process);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <unordered_set>
 #include <vector>
 
 #include "userspace/base/fd.h"
@@ -36,8 +37,9 @@ class Collector {
  public:
   static constexpr uint64_t kPollNs = 50'000'000;
 
+  // `only_pids`: tables are made for these processes alone; empty = for all.
   Collector(probe::Probe& probe, probe::SideBand side_band, process::FileTable& files,
-            Publisher& publisher, BatchQueue& queue);
+            Publisher& publisher, BatchQueue& queue, const std::vector<int32_t>& only_pids);
   ~Collector();
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
@@ -79,6 +81,7 @@ class Collector {
   probe::SideBand side_band_;
   Publisher& publisher_;
   BatchQueue& queue_;
+  const std::unordered_set<int32_t> only_pids_;
   process::Tracker tracker_;
   probe::Decoder decoder_;
   std::vector<Pending> pending_;

@@ -22,7 +22,8 @@ namespace pyprof::engine {
 namespace {
 
 constexpr std::size_t kQueuedBatches = 256;
-constexpr auto kStartLimit = std::chrono::milliseconds(1000);
+constexpr auto kStartLimit = std::chrono::milliseconds(1000);   // for the whole host
+constexpr auto kTargetLimit = std::chrono::milliseconds(10'000);  // for processes asked for
 constexpr auto kFlushLimit = std::chrono::seconds(5);
 constexpr auto kNamesLimit = std::chrono::milliseconds(500);
 constexpr uint64_t kPollNs = 50'000'000;
@@ -157,10 +158,11 @@ Result<void> Engine::Impl::start() {
   auto side_band = probe::SideBand::open({});
   if (!side_band) return side_band.error();
   if (const auto attached = probe_->attach_process_events(); !attached) return attached.error();
-  collector_ = std::make_unique<Collector>(*probe_, std::move(*side_band), files_, publisher_, queue_);
+  collector_ = std::make_unique<Collector>(*probe_, std::move(*side_band), files_,
+                                           publisher_, queue_, options_.only_pids);
   collector_->learn_processes();
   if (const auto running = collector_->run(); !running) return running.error();
-  publisher_.wait_idle(kStartLimit);
+  publisher_.wait_idle(options_.only_pids.empty() ? kStartLimit : kTargetLimit);
   meter_ = std::make_unique<CpuMeter>(*probe_, directory_, accountant_limits(options_.metrics),
                                       [this] { return aggregator_.take_counts(); });
   const std::lock_guard lock(mutex_);
