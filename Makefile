@@ -58,8 +58,9 @@ test-e2e: build-all  ## the program against real interpreters
 test-vm: build-all  ## the program under other kernels, in qemu
 	$(PYTHON) tests/run_all.py --only vm --kernels "$(KERNELS)"
 
-bench: build-all  ## benchmarks
-	ctest --test-dir $(BUILD) -L bench --verbose
+bench: configure  ## what sampling costs, next to the goals, as root; BENCH_FLAGS=--quick for one minute
+	cmake --build $(BUILD) --target pyebpf-bench -j $(JOBS)
+	$(BUILD)/pyebpf-bench --source . --build $(BUILD) $(BENCH_FLAGS)
 
 lint:  ## layers, paths in documents, format, shell scripts
 	$(PYTHON) tests/lint/check_layers.py

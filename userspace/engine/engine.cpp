@@ -340,7 +340,7 @@ EngineStatus Engine::Impl::status() {
   status.processes = now.collector.processes;
   status.python_processes = directory_.python_processes();
   status.events_lost = now.collector.events_lost;
-  for (auto& map : probe_->maps()) {
+  for (const auto& map : probe_->maps()) {
     status.maps.push_back({map.name, entries_of(map.name), map.max_entries, map.bytes});
   }
   status.cpu = meter_->totals();

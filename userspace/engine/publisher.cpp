@@ -113,11 +113,6 @@ uint64_t Publisher::refused() const {
   return refused_;
 }
 
-std::size_t Publisher::pending() const {
-  const std::lock_guard lock(mutex_);
-  return fresh_.size() + slow_.size() + scans_.size() + codes_.size();
-}
-
 void Publisher::run() {
   std::unique_lock lock(mutex_);
   while (!stop_) {

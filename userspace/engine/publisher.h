@@ -52,8 +52,6 @@ class Publisher {
 
   // Tables that found no room in the kernel.
   [[nodiscard]] uint64_t refused() const;
-  [[nodiscard]] std::size_t pending() const;
-  [[nodiscard]] probe::TableStore& tables() { return tables_; }
 
  private:
   struct Job {

@@ -127,12 +127,14 @@ struct Probe::State {
   std::optional<Ring> events;
   Mmap counters, rows, index, dictionary, mappings, pythons, control;
   uint32_t cpu_table = 0;  // the one that is written now
+  std::vector<MapInfo> maps;
 
   void size_maps(const LoadOptions& options);
   void set_tunables(const LoadOptions& options);
   Result<void> map_tables();
   Result<void> fill_tail_calls();
   Result<void> open_rings(const LoadOptions& options);
+  void describe_maps();
   void drain_table(int fd, std::vector<CpuTime>& out) const;
 };
 
@@ -224,6 +226,7 @@ Result<std::unique_ptr<Probe>> Probe::load(const LoadOptions& options) {
   for (auto step : {state->map_tables(), state->fill_tail_calls(), state->open_rings(options)}) {
     if (!step) return step.error();
   }
+  state->describe_maps();
   for (const int32_t pid : options.only_pids) {
     const auto key = static_cast<uint32_t>(pid);
     const uint32_t one = 1;
@@ -362,13 +365,13 @@ std::vector<CpuTime> Probe::drain_cpu_times() {
   return times;
 }
 
-std::vector<MapInfo> Probe::maps() const {
-  std::vector<MapInfo> found;
+const std::vector<MapInfo>& Probe::maps() const { return state_->maps; }
+
+void Probe::State::describe_maps() {
   bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, state_->skeleton->obj) {
-    found.push_back({bpf_map__name(map), bpf_map__max_entries(map), charged_bytes(bpf_map__fd(map))});
+  bpf_object__for_each_map(map, skeleton->obj) {
+    maps.push_back({bpf_map__name(map), bpf_map__max_entries(map), charged_bytes(bpf_map__fd(map))});
   }
-  return found;
 }
 
 uint32_t Probe::online_cpus() const { return static_cast<uint32_t>(state_->cpus.size()); }
