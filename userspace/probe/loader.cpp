@@ -127,7 +127,7 @@ struct Probe::State {
   std::optional<Ring> events;
   Mmap counters, rows, index, dictionary, mappings, pythons, control;
   uint32_t cpu_table = 0;  // the one that is written now
-  std::vector<MapInfo> maps;
+  std::vector<MapInfo> map_info;
 
   void size_maps(const LoadOptions& options);
   void set_tunables(const LoadOptions& options);
@@ -365,12 +365,12 @@ std::vector<CpuTime> Probe::drain_cpu_times() {
   return times;
 }
 
-const std::vector<MapInfo>& Probe::maps() const { return state_->maps; }
+const std::vector<MapInfo>& Probe::maps() const { return state_->map_info; }
 
 void Probe::State::describe_maps() {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
-    maps.push_back({bpf_map__name(map), bpf_map__max_entries(map), charged_bytes(bpf_map__fd(map))});
+    map_info.push_back({bpf_map__name(map), bpf_map__max_entries(map), charged_bytes(bpf_map__fd(map))});
   }
 }
 
