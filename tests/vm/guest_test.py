@@ -98,8 +98,15 @@ def no_program_is_left():
     assert b"perf_event" not in done.stdout, done.stdout.decode()
 
 
+def programs_load():
+    test = os.path.join(os.environ["PYEBPF_BUILD"], "bpf_load_test")
+    done = subprocess.run([test], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=200)
+    print(done.stdout.decode("utf-8", "replace"))
+    assert done.returncode == 0, "see the table on the console"
+
+
 def checks():
-    found = [("doctor", doctor), ("native-60", lambda: native(60)), ("native-1024", lambda: native(1024))]
+    found = [("doctor", doctor), ("load", programs_load), ("native-60", lambda: native(60)), ("native-1024", lambda: native(1024))]
     entries = json.loads((SCRATCH / "interpreters.json").read_text())
     for entry in entries:
         interpreter = Interpreter(entry)
