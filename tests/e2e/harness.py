@@ -143,9 +143,19 @@ def bpf_program_ids(pid):
     return ids
 
 
+def listed(kind):
+    done = subprocess.run(["bpftool", "-j", kind, "list"], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
 def loaded_program_ids():
-    done = subprocess.run(["bpftool", "-j", "prog", "list"], stdout=subprocess.PIPE, check=True)
-    return {program["id"] for program in json.loads(done.stdout)}
+    return {program["id"] for program in listed("prog")}
+
+
+def left_behind(before):
+    """Ids of programs, maps and links that are loaded now and were not `before`, which is the answer to None."""
+    now = {kind: {entry["id"] for entry in listed(kind)} for kind in ("prog", "map", "link")}
+    return now if before is None else {kind: now[kind] - before[kind] for kind in now if now[kind] - before[kind]}
 
 
 class Capture(Process):

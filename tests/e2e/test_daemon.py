@@ -14,9 +14,10 @@ import urllib.request
 import pytest
 
 import harness
-from harness import BINARY, Process, bpf_program_ids, count, cpu_clock_ns, figure, folded, loaded_program_ids, wait_until
+from harness import (BINARY, Process, bpf_program_ids, count, cpu_clock_ns, figure, folded, left_behind, loaded_program_ids,
+                     wait_until)
 
-CYCLES = int(os.environ.get("PYEBPF_CYCLES", "10"))
+CYCLES = int(os.environ.get("PYEBPF_CYCLES", "100"))
 
 
 def free_port():
@@ -151,11 +152,11 @@ def test_sigterm_ends_cleanly(tmp_path):
 def test_sigkill_leaves_nothing_and_the_next_one_starts(tmp_path, any_python):
     with any_python.start("foobar.py", "--seconds", 60, "--now") as target:
         assert target.line() == "ready"
+        before = left_behind(None)
         with Daemon(tmp_path) as daemon:
-            ids = bpf_program_ids(daemon.pid)
             daemon.signal(signal.SIGKILL)
             daemon.wait(10)
-        wait_until(lambda: not ids & loaded_program_ids(), 10, "the programs to be unloaded")
+        wait_until(lambda: not left_behind(before), 10, "programs, maps and links to be gone")
         assert target.child.poll() is None, "the profiled process died with the daemon"
         with Daemon(tmp_path) as second:
             assert second.get("/healthz")[0] == 200
@@ -182,16 +183,16 @@ def test_sighup_reloads(daemon):
 
 
 def test_many_starts_and_stops(tmp_path):
-    seen = set()
+    before = left_behind(None)
     slowest = 0.0
     for _ in range(CYCLES):
         begin = time.monotonic()
         with Daemon(tmp_path) as daemon:
             slowest = max(slowest, time.monotonic() - begin)
-            seen |= bpf_program_ids(daemon.pid)
+            assert left_behind(before), "a running daemon has programs"
             daemon.signal(signal.SIGTERM)
             assert daemon.wait(10) == 0
-    wait_until(lambda: not seen & loaded_program_ids(), 10, "the programs of %d daemons to be unloaded" % CYCLES)
+    wait_until(lambda: not left_behind(before), 10, "programs, maps and links of %d daemons to be gone" % CYCLES)
     figure("daemon_ready_slowest", slowest, "s", "of %d starts" % CYCLES)
 
 

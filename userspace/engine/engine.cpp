@@ -28,25 +28,6 @@ constexpr auto kFlushLimit = std::chrono::seconds(5);
 constexpr auto kNamesLimit = std::chrono::milliseconds(500);
 constexpr uint64_t kPollNs = 50'000'000;
 
-probe::LoadOptions load_options(const EngineOptions& options, bool cgroup_v1) {
-  const auto& limits = options.limits;
-  probe::LoadOptions load;
-  load.ring_bytes = limits.ring_bytes;
-  load.event_ring_bytes = limits.event_ring_bytes;
-  load.processes = limits.processes;
-  load.threads = limits.threads;
-  load.interpreters = limits.interpreters;
-  load.mappings = limits.mappings;
-  load.stacks = limits.stacks;
-  load.codes = limits.codes;
-  load.row_chunks = limits.row_chunks;
-  load.index_chunks = limits.index_chunks;
-  load.only_pids = options.only_pids;
-  load.cgroup_v1 = cgroup_v1;
-  load.time_identity = options.time_identity;
-  return load;
-}
-
 symbolize::SymbolizerLimits symbolizer_limits(const config::Limits& limits) {
   symbolize::SymbolizerLimits result;
   result.raw_stack_bytes = limits.stack_cache_bytes;
@@ -368,7 +349,8 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineOptions& options) {
   }
   raise_file_limit();
   const bool cgroup_v1 = uses_cgroup_v1();
-  auto probe = probe::Probe::load(load_options(options, cgroup_v1));
+  auto probe = probe::Probe::load(
+      {options.limits, options.only_pids, cgroup_v1, options.time_identity});
   if (!probe) return probe.error();
   auto impl = std::make_unique<Impl>(options, std::move(*probe), cgroup_v1);
   if (const auto started = impl->start(); !started) return started.error();

@@ -144,17 +144,17 @@ void Probe::State::size_maps(const LoadOptions& options) {
   for (bpf_map* map : {maps.scratches, maps.counters, maps.cpu_slots}) {
     bpf_map__set_max_entries(map, possible);
   }
-  bpf_map__set_max_entries(maps.procs, options.processes);
-  bpf_map__set_max_entries(maps.pythons, options.interpreters);
-  bpf_map__set_max_entries(maps.mappings, options.mappings);
-  bpf_map__set_max_entries(maps.stacks, options.stacks);
-  bpf_map__set_max_entries(maps.codes, options.codes);
-  bpf_map__set_max_entries(maps.rows, options.row_chunks);
-  bpf_map__set_max_entries(maps.row_index, options.index_chunks);
-  bpf_map__set_max_entries(maps.cpu_time_a, options.threads);
-  bpf_map__set_max_entries(maps.cpu_time_b, options.threads);
-  bpf_map__set_max_entries(maps.samples, static_cast<uint32_t>(options.ring_bytes));
-  bpf_map__set_max_entries(maps.events, static_cast<uint32_t>(options.event_ring_bytes));
+  bpf_map__set_max_entries(maps.procs, options.limits.processes);
+  bpf_map__set_max_entries(maps.pythons, options.limits.interpreters);
+  bpf_map__set_max_entries(maps.mappings, options.limits.mappings);
+  bpf_map__set_max_entries(maps.stacks, options.limits.stacks);
+  bpf_map__set_max_entries(maps.codes, options.limits.codes);
+  bpf_map__set_max_entries(maps.rows, options.limits.row_chunks);
+  bpf_map__set_max_entries(maps.row_index, options.limits.index_chunks);
+  bpf_map__set_max_entries(maps.cpu_time_a, options.limits.threads);
+  bpf_map__set_max_entries(maps.cpu_time_b, options.limits.threads);
+  bpf_map__set_max_entries(maps.samples, static_cast<uint32_t>(options.limits.ring_bytes));
+  bpf_map__set_max_entries(maps.events, static_cast<uint32_t>(options.limits.event_ring_bytes));
 }
 
 void Probe::State::set_tunables(const LoadOptions& options) {
@@ -203,10 +203,10 @@ Result<void> Probe::State::fill_tail_calls() {
 }
 
 Result<void> Probe::State::open_rings(const LoadOptions& options) {
-  auto first = Ring::open(bpf_map__fd(skeleton->maps.samples), options.ring_bytes);
+  auto first = Ring::open(bpf_map__fd(skeleton->maps.samples), options.limits.ring_bytes);
   if (!first) return first.error();
   samples = std::move(*first);
-  auto second = Ring::open(bpf_map__fd(skeleton->maps.events), options.event_ring_bytes);
+  auto second = Ring::open(bpf_map__fd(skeleton->maps.events), options.limits.event_ring_bytes);
   if (!second) return second.error();
   events = std::move(*second);
   return {};

@@ -10,6 +10,7 @@
 
 #include "bpf/wire.h"
 #include "userspace/base/result.h"
+#include "userspace/config/config.h"
 #include "userspace/model/process.h"
 #include "userspace/probe/counter_labels.h"
 #include "userspace/probe/ring.h"
@@ -20,16 +21,7 @@
 namespace pyprof::probe {
 
 struct LoadOptions {
-  uint64_t ring_bytes = 4u << 20;
-  uint64_t event_ring_bytes = 256u << 10;
-  uint32_t processes = 16'384;
-  uint32_t threads = 16'384;
-  uint32_t interpreters = 4'096;
-  uint32_t mappings = 65'536;
-  uint32_t stacks = 16'384;
-  uint32_t codes = 32'768;
-  uint32_t row_chunks = 2'048;
-  uint32_t index_chunks = 512;
+  config::Limits limits;           // sizes of the maps
   std::vector<int32_t> only_pids;  // empty = every process
   bool cgroup_v1 = false;          // cgroup ids of the cpuacct hierarchy
   bool time_identity = false;
