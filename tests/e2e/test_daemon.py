@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 import harness
-from harness import (BINARY, Process, bpf_program_ids, count, cpu_clock_ns, figure, folded, left_behind, loaded_program_ids,
+from harness import (BINARY, Process, bpf_program_ids, count, cpu_clock_ns, figure, folded, left_behind, loaded_program_ids, settle,
                      wait_until)
 
 CYCLES = int(os.environ.get("PYEBPF_CYCLES", "100"))
@@ -152,11 +152,13 @@ def test_sigterm_ends_cleanly(tmp_path):
 def test_sigkill_leaves_nothing_and_the_next_one_starts(tmp_path, any_python):
     with any_python.start("foobar.py", "--seconds", 60, "--now") as target:
         assert target.line() == "ready"
+        settle()
         before = left_behind(None)
         with Daemon(tmp_path) as daemon:
             daemon.signal(signal.SIGKILL)
             daemon.wait(10)
-        wait_until(lambda: not left_behind(before), 10, "programs, maps and links to be gone")
+        settle()
+        assert not left_behind(before)
         assert target.child.poll() is None, "the profiled process died with the daemon"
         with Daemon(tmp_path) as second:
             assert second.get("/healthz")[0] == 200
@@ -183,6 +185,7 @@ def test_sighup_reloads(daemon):
 
 
 def test_many_starts_and_stops(tmp_path):
+    settle()
     before = left_behind(None)
     slowest = 0.0
     for _ in range(CYCLES):
@@ -192,7 +195,8 @@ def test_many_starts_and_stops(tmp_path):
             assert left_behind(before), "a running daemon has programs"
             daemon.signal(signal.SIGTERM)
             assert daemon.wait(10) == 0
-    wait_until(lambda: not left_behind(before), 10, "programs, maps and links of %d daemons to be gone" % CYCLES)
+    settle()
+    assert not left_behind(before), "of %d daemons" % CYCLES
     figure("daemon_ready_slowest", slowest, "s", "of %d starts" % CYCLES)
 
 
