@@ -24,7 +24,7 @@ struct code_cache_entry {
 	u64 code;
 	u64 epoch;
 	u64 id;
-	u64 known; /* id is in `codes` */
+	u64 pad; /* 32 bytes: a slot is found by a shift */
 };
 #define CODE_CACHE_ENTRIES 256
 
@@ -71,7 +71,6 @@ struct scratch {
 	u64 code_salt;   /* the object's address if part of it could not be read, else 0 */
 	u64 samples;
 	u64 code_cache_salt; /* changed to empty the code cache */
-	u64 first_python; /* element index */
 	u32 python_count, verify_at;
 	u32 window_want;
 	u32 tail_calls;  /* made in this tick */

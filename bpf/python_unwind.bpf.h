@@ -11,11 +11,6 @@
 #define PY_FRAME_BYTES 80 /* of _PyInterpreterFrame that we read: all versions' owner is below */
 #define PY_TSTATE_MASK 0x1ff
 
-static __always_inline u64 py_u64(u8 *bytes, u64 offset, u64 mask)
-{
-	ADD_MASKED(bytes, offset, mask);
-	return *(u64 *)bytes;
-}
 #define py_load(bytes, offset, mask_const) \
 	({ u8 *at_ = (bytes); u64 off_ = (offset); ADD_MASKED(at_, off_, mask_const); *(u64 *)at_; })
 

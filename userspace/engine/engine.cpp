@@ -223,7 +223,6 @@ void Engine::Impl::read_names(const std::vector<int32_t>& pids, Names& names) co
 
 void Engine::Impl::add_threads(aggregate::ProfileBuilder& builder, const account::WindowCpu& cpu,
                                const Names& names) const {
-  const process::ProcFs proc;
   for (const auto& thread : cpu.threads) {
     const auto process = names.find(thread.pid);
     std::string name;
