@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <optional>
@@ -69,10 +71,26 @@ Result<int> open_clock_event(int cpu, uint64_t period_ns) {
   return fd;
 }
 
+// Starts all clocks anew at one moment, so that each tick sees what all CPUs do at once. With a phase
+// of its own per CPU, threads that hand a lock over at the pace of the ticks are seen twice or never:
+// four threads on CPython's GIL (5 ms turns) at 99 Hz gave 0.93 to 1.05 samples per tick of CPU time.
+// IOC_PERIOD drops what is left of the running period (kernel/events/core.c, __perf_event_period).
+void align_clocks(const std::vector<int>& fds, uint64_t period_ns) {
+  using Clock = std::chrono::steady_clock;
+  constexpr int kAttempts = 5;  // this thread may lose its CPU in the middle
+  const auto quick = std::chrono::microseconds(50 + 10 * fds.size());
+  for (int i = 0; i < kAttempts; i++) {
+    const auto begin = Clock::now();
+    for (const int fd : fds) ::ioctl(fd, PERF_EVENT_IOC_PERIOD, &period_ns);
+    if (Clock::now() - begin < quick) return;
+  }
+}
+
 // One link per online CPU; a CPU that goes offline in between is left out.
 Result<std::vector<Link>> attach_clock(bpf_program* program, const std::vector<int>& cpus,
                                        uint64_t period_ns) {
   std::vector<Link> links;
+  std::vector<int> fds;  // the links own them
   for (const int cpu : cpus) {
     const auto fd = open_clock_event(cpu, period_ns);
     if (!fd) {
@@ -86,7 +104,9 @@ Result<std::vector<Link>> attach_clock(bpf_program* program, const std::vector<i
       return errno_error("attaching to the cpu-clock event", error);
     }
     links.push_back(std::move(link));
+    fds.push_back(*fd);
   }
+  align_clocks(fds, period_ns);
   return links;
 }
 
