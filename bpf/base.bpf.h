@@ -22,13 +22,14 @@ typedef __u64 u64;
 typedef __s32 s32;
 typedef __s64 s64;
 
-#define NATIVE_FRAMES_PER_PROGRAM 40
+#define NATIVE_FRAMES_PER_PROGRAM 64
 #define PYTHON_FRAMES_PER_PROGRAM 128
+#define VERIFIED_PER_PROGRAM 512
 /* The kernel allows 33 tail calls a tick. A full native part leaves seven: start, walk, look-up,
  * verification (two), capture, record. */
 #define MAX_TAIL_CALLS 33
 #define MAX_NEW_CODES 64     /* code objects captured by one sample */
-#define CODES_PER_PROGRAM 16
+#define CODES_PER_PROGRAM 64
 #define MAX_ELEMENTS 4096    /* of 16 bytes: kernel, native and Python frames of one stack */
 #define CODES_PER_SECOND 4000 /* captured for one process */
 

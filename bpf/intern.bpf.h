@@ -11,6 +11,7 @@
 
 #define CODE_HEAD_BYTES 96      /* co_flags ... co_linetable in all supported versions */
 #define LINETABLE_ID_BYTES 64   /* of the line table that go into the identity */
+#define RECHECK_WORDS (CODE_HEAD_BYTES / 8 + 2 + 2 + LINETABLE_ID_BYTES / 8)
 
 /* Hash over a str: length and cached hash, or its first bytes where nobody has hashed it yet. */
 static __always_inline u64 code_text_hash(struct scratch *s, struct wire_python_config *p, u64 hash,
@@ -71,29 +72,98 @@ static __always_inline u64 code_identity(struct scratch *s, struct wire_python_c
 
 static __always_inline struct code_cache_entry *code_cache_slot(struct scratch *s, u64 code)
 {
-	u64 slot = ((code * 0x9E3779B97F4A7C15ull) >> 56) << 5;
+	u64 slot = ((code * 0x9E3779B97F4A7C15ull) >> 56) << 6;
 	struct code_cache_entry *e = s->code_cache;
 
-	ADD_MASKED(e, slot, (CODE_CACHE_ENTRIES - 1) << 5);
+	ADD_MASKED(e, slot, (CODE_CACHE_ENTRIES - 1) << 6);
 	return e;
 }
 
-/* Identity of a frame's code object, from the cache if nothing can have changed. */
-static __always_inline u64 code_lookup(struct scratch *s, struct wire_python_config *p,
-				       struct wire_counters *c, u64 code)
+/* Hash over what tells whether the object at an address is still the one that the cache knows: its
+ * head with all its pointers, its names' cached hashes and the piece of its line table that is part of
+ * the identity. Three reads and not six. 0 = has to be looked at in full. */
+static __always_inline u64 code_recheck(struct scratch *s, struct wire_python_config *p,
+					struct code_cache_entry *e)
 {
-	struct code_cache_entry *e = code_cache_slot(s, code);
+	u64 *words = (u64 *)(s->py + PY_WORDS);
+	u64 low = p->code_flags, code = e->code;
+	u8 *head = s->py + PY_WORDS;
 
-	if (e->code == code && e->epoch == s->epoch)
-		return e->id;
+	if (bpf_probe_read_user(words, CODE_HEAD_BYTES, (void *)(code + low)))
+		return 0;
+	u64 name = py_load(head, p->code_qualname - low, 0x78);
+	u64 file = py_load(head, p->code_filename - low, 0x78);
+	u64 table = py_load(head, p->code_linetable - low, 0x78);
+	u64 *text = words + CODE_HEAD_BYTES / 8;
+	if (bpf_probe_read_user(text, 16, (void *)(name + p->str_length)))
+		return 0;
+	if (file != s->file_name) { /* most of a stack is from a few files */
+		s->file_name = 0;
+		if (bpf_probe_read_user(s->file_text, 16, (void *)(file + p->str_length)))
+			return 0;
+		s->file_name = file;
+	}
+	if (text[1] == ~0ull || s->file_text[1] == ~0ull)
+		return 0;
+	UNROLL
+	for (int i = 2; i < RECHECK_WORDS - CODE_HEAD_BYTES / 8; i++)
+		text[i] = 0;
+	u32 bytes = e->table_bytes;
+	FORGET(bytes);
+	bytes &= 0x7f;
+	if (bpf_probe_read_user(text + 2, bytes, (void *)(table + p->bytes_size)))
+		return 0;
+	u64 even = s->file_text[0] + s->recheck_seed, odd = s->file_text[1];
+	UNROLL
+	for (int i = 0; i < RECHECK_WORDS; i += 2) {
+		even = even * 0x9E3779B97F4A7C15ull + words[i];
+		odd = odd * 0xC2B2AE3D27D4EB4Full + words[i + 1];
+	}
+	return mix(even, odd) | 1;
+}
+
+/* What code_recheck() will read of the line table that identity was just made of. */
+static __always_inline void code_remember(struct scratch *s, struct wire_python_config *p,
+					  struct code_cache_entry *e)
+{
+	u64 table_bytes = *(volatile u64 *)(s->py + PY_WORDS); /* see code_table_hash() */
+	u64 head = p->bytes_data - p->bytes_size;
+
+	e->recheck = 0;
+	if (s->stamp || s->code_salt || head > 16)
+		return;
+	if (table_bytes > LINETABLE_ID_BYTES)
+		table_bytes = LINETABLE_ID_BYTES;
+	e->table_bytes = head + table_bytes;
+	e->recheck = code_recheck(s, p, e);
+}
+
+/* Identity of a code object that the cache doesn't vouch for; 0 if it could not be read. A function
+ * of its own, so that the verifier looks at it once and not for every frame. */
+__noinline u64 code_lookup(u64 code)
+{
+	struct scratch *s = this_scratch();
+	struct wire_counters *c = this_counters();
+
+	if (!s || !c)
+		return 0;
+	struct wire_python_config *p = py_config(s);
+	if (!p)
+		return 0;
+	struct code_cache_entry *e = code_cache_slot(s, code);
 	c->identity_checks++;
-	u64 id = THROUGH(s->code_id, code_identity(s, p, code));
+	if (e->code == code && e->recheck && code_recheck(s, p, e) == e->recheck) {
+		e->epoch = s->epoch;
+		return e->id;
+	}
+	u64 id = code_identity(s, p, code);
 	if (!id) {
 		c->faults[WIRE_FAULT_PY_CODE_FAULT]++;
 		s->uncaptured = 1;
 		return 0;
 	}
 	struct code_key key = {.proc = s->process.proc, .id = id};
+	e->code = 0;
 	if (!bpf_map_lookup_elem(&codes, &key)) {
 		u64 n = s->new_codes;
 		if (n >= MAX_NEW_CODES) {
@@ -110,17 +180,17 @@ static __always_inline u64 code_lookup(struct scratch *s, struct wire_python_con
 	e->code = code;
 	e->epoch = s->epoch;
 	e->id = id;
+	code_remember(s, p, e);
 	return id;
 }
 
 /* Replaces code addresses by identities, frame by frame. Returns 1 when all are done. */
-static __always_inline int verify_frames(struct scratch *s, struct wire_python_config *p,
-					 struct wire_counters *c)
+static __always_inline int verify_frames(struct scratch *s)
 {
 	u64 identity = s->identity;
 
 	NO_UNROLL
-	for (int i = 0; i < PYTHON_FRAMES_PER_PROGRAM; i++) {
+	for (int i = 0; i < VERIFIED_PER_PROGRAM; i++) {
 		u32 at = s->verify_at;
 		FORGET(at);
 		if (at >= s->elements || at >= MAX_ELEMENTS) {
@@ -133,7 +203,9 @@ static __always_inline int verify_frames(struct scratch *s, struct wire_python_c
 		ADD_INDEX16(e, index, MAX_ELEMENTS);
 		if ((u32)e->b == WIRE_PY_ENTRY)
 			continue;
-		u64 id = THROUGH(s->code_id, code_lookup(s, p, c, e->a));
+		struct code_cache_entry *known = code_cache_slot(s, e->a);
+		u64 id = known->code == e->a && known->epoch == s->epoch ? known->id : code_lookup(e->a);
+		id = THROUGH(s->code_id, id);
 		if (id)
 			e->a = id;
 		else
@@ -226,10 +298,18 @@ static __always_inline int capture_over_rate(struct scratch *s)
 	return rate->count++ >= CODES_PER_SECOND;
 }
 
-/* Sends one code object. Returns 0 once the ring has it. */
-static __always_inline int capture_code(struct scratch *s, struct wire_python_config *p,
-					struct wire_counters *c, u64 code, u64 id)
+/* Sends one code object. Returns 0 once the ring has it, or the fault. A function of its own, like
+ * code_lookup(). */
+__noinline u32 capture_code(u64 code, u64 id)
 {
+	struct scratch *s = this_scratch();
+	struct wire_counters *c = this_counters();
+
+	if (!s || !c)
+		return WIRE_FAULT_PY_CAPTURE_FAULT;
+	struct wire_python_config *p = py_config(s);
+	if (!p)
+		return WIRE_FAULT_PY_CAPTURE_FAULT;
 	u8 *head = s->py + PY_CODE;
 	struct wire_code *out = (struct wire_code *)s->capture;
 
@@ -265,8 +345,7 @@ static __always_inline int capture_code(struct scratch *s, struct wire_python_co
 }
 
 /* Returns 1 when all are done. */
-static __always_inline int capture_codes(struct scratch *s, struct wire_python_config *p,
-					 struct wire_counters *c)
+static __always_inline int capture_codes(struct scratch *s, struct wire_counters *c)
 {
 	u32 one = 1;
 
@@ -282,8 +361,8 @@ static __always_inline int capture_codes(struct scratch *s, struct wire_python_c
 		struct code_key key = {.proc = s->process.proc, .id = nc->id};
 		if (bpf_map_lookup_elem(&codes, &key))
 			continue; /* twice in one stack */
-		int fault = capture_over_rate(s) ? WIRE_FAULT_PY_CAPTURE_RATE :
-						   capture_code(s, p, c, code, key.id);
+		u32 fault = capture_over_rate(s) ? WIRE_FAULT_PY_CAPTURE_RATE :
+						   capture_code(code, key.id);
 		if (fault) {
 			count_fault(c, fault);
 			s->uncaptured = 1;

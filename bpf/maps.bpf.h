@@ -24,7 +24,9 @@ struct code_cache_entry {
 	u64 code;
 	u64 epoch;
 	u64 id;
-	u64 pad; /* 32 bytes: a slot is found by a shift */
+	u64 recheck;     /* see code_recheck(), 0 = none */
+	u64 table_bytes; /* of the line table's object that go into it */
+	u64 pad[3];      /* 64 bytes: a slot is found by a shift */
 };
 #define CODE_CACHE_ENTRIES 256
 
@@ -69,6 +71,8 @@ struct scratch {
 	u64 identity;
 	u64 code_id;
 	u64 code_salt;   /* the object's address if part of it could not be read, else 0 */
+	u64 recheck_seed; /* of the process, and of what userspace still knows */
+	u64 file_name, file_text[2]; /* read last in this sample: address, length and hash */
 	u64 samples;
 	u64 code_cache_salt; /* changed to empty the code cache */
 	u32 python_count, verify_at;

@@ -65,8 +65,12 @@ static __always_inline u32 native_expand_rule(u32 rule16)
 	return dict ? dict->u[rule16 >> 2 & (WIRE_DICT_RULES - 1)] : WIRE_RULE_NONE;
 }
 
-static __always_inline u32 native_find_rule(struct scratch *s, u64 pc)
+/* A function of its own, so that the verifier looks at the searches once and not for every frame. */
+__noinline u32 native_find_rule(u64 pc)
 {
+	struct scratch *s = this_scratch();
+	if (!s)
+		return RULE_NO_MAPPING;
 	struct wire_mapping *m = native_find_mapping(s, pc);
 	if (!m)
 		return RULE_NO_MAPPING;
@@ -113,7 +117,7 @@ static __always_inline u32 native_rule(struct scratch *s, u64 pc)
 
 	if (e->pc == pc && e->map_gen == s->process.map_gen)
 		return e->rule;
-	u32 rule = native_find_rule(s, pc);
+	u32 rule = native_find_rule(pc);
 	if (rule < RULE_FRAME_POINTER) {
 		e->pc = pc;
 		e->map_gen = s->process.map_gen;
@@ -122,10 +126,14 @@ static __always_inline u32 native_rule(struct scratch *s, u64 pc)
 	return rule;
 }
 
-/* Fills the stack window from window_base on; returns 0 if at least 8 bytes were read. The base is
+/* Fills the stack window from `low` on; returns 0 if at least 8 bytes were read. The base is
  * read back from the map so that what the verifier knows of it does not multiply states. */
-static __always_inline int native_refill(struct scratch *s)
+__noinline int native_refill(u64 low)
 {
+	struct scratch *s = this_scratch();
+	if (!s)
+		return -1;
+	s->window_base = low;
 	u64 bytes = NATIVE_WINDOW_BYTES, base = *(volatile u64 *)&s->window_base;
 
 	if (base < s->window_top && base + bytes > s->window_top)
@@ -212,9 +220,13 @@ static __always_inline u32 native_deref_cfa(struct scratch *s, u64 slot, u32 k)
 
 /* s->cfa of a frame whose rule is not rsp-based. Returns 0, or the fault that ends the walk;
  * s->saved may change. */
-static __always_inline u32 native_other_cfa(struct scratch *s, u32 rule, u64 pc, u64 sp)
+__noinline u32 native_other_cfa(u32 rule, u64 pc, u64 sp)
 {
+	struct scratch *s = this_scratch();
 	u32 base = rule & 15;
+
+	if (!s)
+		return WIRE_FAULT_NATIVE_RULE;
 
 	if (rule == RULE_NO_MAPPING)
 		return WIRE_FAULT_NATIVE_NO_MAPPING;
@@ -247,8 +259,7 @@ static __always_inline u64 native_return_address(struct scratch *s, u64 cfa, u64
 	u64 at = cfa - 8 - *(volatile u64 *)&s->window_base;
 
 	if (at >= s->window_bytes) {
-		s->window_base = low;
-		if (native_refill(s)) {
+		if (native_refill(low)) {
 			s->record.native_end = WIRE_FAULT_NATIVE_FAULT;
 			return 0;
 		}
@@ -294,7 +305,7 @@ static __always_inline int native_walk(struct scratch *s)
 			h = mix(h, pc);
 			continue;
 		} else {
-			u32 fault = native_other_cfa(s, rule, pc, sp);
+			u32 fault = native_other_cfa(rule, pc, sp);
 			if (fault) {
 				s->record.native_end = fault;
 				goto done;

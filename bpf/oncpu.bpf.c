@@ -260,7 +260,7 @@ int py_start(struct bpf_perf_event_data *ctx)
 static __always_inline int py_room(struct scratch *s)
 {
 	u32 elements = s->python_count + 2 * PYTHON_FRAMES_PER_PROGRAM;
-	u32 verifications = (elements + PYTHON_FRAMES_PER_PROGRAM - 1) / PYTHON_FRAMES_PER_PROGRAM;
+	u32 verifications = (elements + VERIFIED_PER_PROGRAM - 1) / VERIFIED_PER_PROGRAM;
 
 	return s->tail_calls + 1 + 3 + verifications <= MAX_TAIL_CALLS;
 }
@@ -301,9 +301,9 @@ int py_verify(struct bpf_perf_event_data *ctx)
 
 	if (!s || !c)
 		return 0;
-	struct wire_python_config *p = py_config(s);
 	identity_time(s, c, 1);
-	int done = p ? verify_frames(s, p, c) : 1;
+	s->file_name = 0;
+	int done = verify_frames(s);
 	identity_time(s, c, 0);
 	if (!done) {
 		TAIL_CALL(ctx, s, TAIL_PY_VERIFY);
@@ -326,9 +326,8 @@ int py_capture(struct bpf_perf_event_data *ctx)
 
 	if (!s || !c)
 		return 0;
-	struct wire_python_config *p = py_config(s);
 	identity_time(s, c, 1);
-	int done = p ? capture_codes(s, p, c) : 1;
+	int done = capture_codes(s, c);
 	identity_time(s, c, 0);
 	if (!done) {
 		if (s->tail_calls < MAX_TAIL_CALLS - 1)

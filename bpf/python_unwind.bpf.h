@@ -82,12 +82,20 @@ static __always_inline int py_find_state(struct scratch *s, struct wire_python_c
 	return state ? py_read_state(s, p, state, thread_pointer) : WIRE_FAULT_PY_NO_STATE;
 }
 
-/* Counter of created (3.12, 3.13) or destroyed (3.14) code objects; 0 = none. While it stands still
- * no address can have got another code object. */
-static __always_inline u64 py_read_stamp(struct wire_python_config *p, u64 interp, u64 now_ns)
+/* How often userspace forgot code objects. */
+static __always_inline u64 py_codes_dropped(void)
 {
 	u32 zero = 0;
 	struct control *control = bpf_map_lookup_elem(&controls, &zero);
+
+	return control ? control->codes_dropped : 0;
+}
+
+/* Counter of created (3.12, 3.13) or destroyed (3.14) code objects; 0 = none. While it stands still
+ * no address can have got another code object. */
+static __always_inline u64 py_read_stamp(struct wire_python_config *p, u64 interp, u64 now_ns,
+					 u64 dropped)
+{
 	u64 address = p->stamp_address;
 	u32 count = 0;
 
@@ -99,7 +107,6 @@ static __always_inline u64 py_read_stamp(struct wire_python_config *p, u64 inter
 	 * counters are 0 after they overflowed; 3.14's starts at 0. */
 	if (!count && p->version < 0x30e)
 		return 0;
-	u64 dropped = control ? control->codes_dropped : 0;
 	return ((now_ns >> 33) << 32 | count) + (dropped << 52) + 1;
 }
 
@@ -118,9 +125,15 @@ static __always_inline int py_outer_cframe(struct scratch *s, struct wire_python
  * until then the cframe holds what an earlier call left there. The entry of the innermost activation
  * is linked to the current frame of the next cframe: if it isn't, the walk begins again from that
  * one. Returns 1 then. `previous` is the entry's link. */
-static __always_inline int py_unlinked(struct scratch *s, struct wire_python_config *p, u64 previous)
+__noinline int py_unlinked(u64 previous)
 {
-	u64 cframe = s->cframe, frame = 0;
+	struct scratch *s = this_scratch();
+	struct wire_python_config *p = s ? py_config(s) : 0;
+	u64 frame = 0;
+
+	if (!p)
+		return 0;
+	u64 cframe = s->cframe;
 
 	s->saw_entry = 1;
 	if (!previous || py_outer_cframe(s, p, &frame) || frame == previous) {
@@ -165,13 +178,18 @@ static __always_inline int py_begin(struct scratch *s, struct wire_python_config
 	s->window_low = ~0ull;
 	s->window_max = 0;
 	s->window_want = 1024;
-	s->stamp = py_read_stamp(p, interp, s->record.tick.time_ns);
+	u64 dropped = py_codes_dropped();
+	s->stamp = py_read_stamp(p, interp, s->record.tick.time_ns, dropped);
+	s->recheck_seed = mix(s->process.proc, dropped);
 	return 0;
 }
 
 /* Makes the frame the last one of the window; what is below it in the data stack are its callers. */
-static __always_inline int py_move_window(struct scratch *s, u64 frame)
+__noinline int py_move_window(u64 frame)
 {
+	struct scratch *s = this_scratch();
+	if (!s)
+		return -1;
 	u64 bytes = s->window_want, room = frame - s->chunk + PY_FRAME_BYTES;
 
 	if (room < bytes)
@@ -195,7 +213,7 @@ static __always_inline u64 py_fetch(struct scratch *s, u64 frame)
 
 	if (offset <= s->window_max)
 		return THROUGH(s->offset, offset);
-	if (frame - s->chunk < s->chunk_bytes && !py_move_window(s, frame))
+	if (frame - s->chunk < s->chunk_bytes && !py_move_window(frame))
 		return THROUGH(s->offset, s->window_max);
 	/* outside the data stack, or older frames in front of it are not resident */
 	if (bpf_probe_read_user(s->py + PY_SINGLE, PY_FRAME_BYTES, (void *)frame))
@@ -204,8 +222,11 @@ static __always_inline u64 py_fetch(struct scratch *s, u64 frame)
 }
 
 /* An older piece of the data stack: its bounds become the window's. */
-static __always_inline void py_change_chunk(struct scratch *s, u64 frame)
+__noinline int py_change_chunk(u64 frame)
 {
+	struct scratch *s = this_scratch();
+	if (!s)
+		return 0;
 	u64 previous = 0, head[2] = {}; /* _PyStackChunk: {previous, size} */
 
 	if (!bpf_probe_read_user(&previous, 8, (void *)s->chunk) && previous &&
@@ -213,6 +234,7 @@ static __always_inline void py_change_chunk(struct scratch *s, u64 frame)
 		s->chunk = previous;
 		s->chunk_bytes = head[1];
 	}
+	return 0;
 }
 
 static __always_inline void py_put(struct scratch *s, u32 n, u64 id, u64 lasti_flags)
@@ -257,7 +279,7 @@ static __always_inline int py_step(struct scratch *s, struct wire_python_config 
 	s->elements = n + 1;
 	s->python_count++;
 	if (owner >= p->owner_entry) {
-		if (!s->saw_entry && py_unlinked(s, p, previous)) {
+		if (!s->saw_entry && py_unlinked(previous)) {
 			*hash = s->begin_hash;
 			return PY_STEP;
 		}
@@ -278,9 +300,9 @@ static __always_inline int py_step(struct scratch *s, struct wire_python_config 
 	}
 	*hash = mix(*hash, code + (keyed << 48) + keyed);
 	if (at == PY_SINGLE && owner == 0)
-		py_change_chunk(s, frame);
+		py_change_chunk(frame);
 	if (p->frame_is_entry != 0xffff && f[p->frame_is_entry & 0x7f] && s->cframe) {
-		if (!s->saw_entry && py_unlinked(s, p, previous)) {
+		if (!s->saw_entry && py_unlinked(previous)) {
 			*hash = s->begin_hash;
 			return PY_STEP;
 		}

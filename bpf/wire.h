@@ -21,7 +21,7 @@
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 #define WIRE_MAX_KERNEL_FRAMES 127  /* kernel default of kernel.perf_event_max_stack */
-#define WIRE_MAX_NATIVE_FRAMES 1040 /* 26 programs of 40 frames */
+#define WIRE_MAX_NATIVE_FRAMES 1088 /* 17 programs of 64 frames */
 #define WIRE_MAX_PYTHON_FRAMES 1536 /* entry frames included */
 #define WIRE_MAX_MAPPINGS 4096      /* executable mappings of one process */
 #define WIRE_MAX_NAME_BYTES 512     /* qualname bytes captured (raw, kind 1/2/4 per character) */

@@ -60,9 +60,10 @@ def test_python_only_has_no_native_frame(any_python, tmp_path):
     assert sum(n for frames, n in stacks if len(python_frames(frames)) == len(frames)) >= 0.99 * total(stacks)
 
 
-@pytest.mark.parametrize("depth", [100, 400, 1000])
-def test_deep_recursion_is_whole(interpreter, tmp_path, depth):
-    with interpreter.start("deep.py", depth, 6) as target:
+@pytest.mark.parametrize("depth, every", [(100, 0), (400, 0), (1000, 0), (1000, 10)])
+def test_deep_recursion_is_whole(interpreter, tmp_path, depth, every):
+    """Also with C between at each `every`-th call."""
+    with interpreter.start("deep.py", depth, 6, every) as target:
         assert target.line() == "ready"
         stacks = folded(snapshot(target.pid, tmp_path / "deep.folded", seconds=3, rate_hz=199))
     whole = 0
@@ -71,5 +72,6 @@ def test_deep_recursion_is_whole(interpreter, tmp_path, depth):
         if names[:1] == ["<module>"] and names.count("recurse") == depth and "bottom" in names:
             whole += n
     share = whole / total(stacks)
-    figure("whole_at_%d[%s]" % (depth, interpreter.name), 100 * share, "%", "%d samples" % total(stacks))
+    name = "whole_at_%d%s[%s]" % (depth, "_with_c" if every else "", interpreter.name)
+    figure(name, 100 * share, "%", "%d samples" % total(stacks))
     assert share >= 0.99

@@ -63,25 +63,27 @@ Result<int> open_clock_event(int cpu, uint64_t period_ns) {
   attr.type = PERF_TYPE_SOFTWARE;
   attr.config = PERF_COUNT_SW_CPU_CLOCK;
   attr.sample_period = period_ns;
-  const auto fd = static_cast<int>(
-      ::syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
+  const auto fd =
+      static_cast<int>(::syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
   if (fd < 0) {
     return errno_error("opening the cpu-clock event of CPU " + std::to_string(cpu), errno);
   }
   return fd;
 }
 
-// Starts all clocks anew at one moment, so that each tick sees what all CPUs do at once. With a phase
-// of its own per CPU, threads that hand a lock over at the pace of the ticks are seen twice or never:
-// four threads on CPython's GIL (5 ms turns) at 99 Hz gave 0.93 to 1.05 samples per tick of CPU time.
-// IOC_PERIOD drops what is left of the running period (kernel/events/core.c, __perf_event_period).
+// Starts all clocks anew at one moment, so that each tick sees what all CPUs do at once. With a
+// phase of its own per CPU, threads that hand a lock over at the pace of the ticks are seen twice
+// or never: four threads on CPython's GIL (5 ms turns) at 99 Hz gave 0.93 to 1.05 samples per tick
+// of CPU time. IOC_PERIOD drops what is left of the running period (kernel/events/core.c,
+// __perf_event_period).
 void align_clocks(const std::vector<int>& fds, uint64_t period_ns) {
   using Clock = std::chrono::steady_clock;
   constexpr int kAttempts = 5;  // this thread may lose its CPU in the middle
   const auto quick = std::chrono::microseconds(50 + 10 * fds.size());
   for (int i = 0; i < kAttempts; i++) {
     const auto begin = Clock::now();
-    for (const int fd : fds) ::ioctl(fd, PERF_EVENT_IOC_PERIOD, &period_ns);
+    for (const int fd : fds)
+      ::ioctl(fd, PERF_EVENT_IOC_PERIOD, &period_ns);
     if (Clock::now() - begin < quick) return;
   }
 }
@@ -114,8 +116,7 @@ std::optional<Mmap> map_array(bpf_map* map) {
   const std::size_t value = (bpf_map__value_size(map) + 7) / 8 * 8;
   const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   const std::size_t bytes = (value * bpf_map__max_entries(map) + page - 1) / page * page;
-  void* data =
-      ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
   if (data == MAP_FAILED) return std::nullopt;
   return Mmap(data, bytes);
 }
@@ -285,7 +286,9 @@ Result<void> Probe::sample(uint32_t rate_hz) {
   return {};
 }
 
-void Probe::stop_sampling() { state_->sample_links.clear(); }
+void Probe::stop_sampling() {
+  state_->sample_links.clear();
+}
 
 std::vector<model::ProcessEvent> Probe::list_processes() {
   std::vector<model::ProcessEvent> found;
@@ -308,13 +311,20 @@ std::vector<model::ProcessEvent> Probe::list_processes() {
   return found;
 }
 
-Ring& Probe::samples() { return *state_->samples; }
-Ring& Probe::events() { return *state_->events; }
-int Probe::events_fd() const { return bpf_map__fd(state_->skeleton->maps.events); }
+Ring& Probe::samples() {
+  return *state_->samples;
+}
+Ring& Probe::events() {
+  return *state_->events;
+}
+int Probe::events_fd() const {
+  return bpf_map__fd(state_->skeleton->maps.events);
+}
 
 TableMemory Probe::table_memory() {
   auto& maps = state_->skeleton->maps;
-  return {as_span<uint32_t>(state_->rows, std::size_t{bpf_map__max_entries(maps.rows)} * WIRE_ROW_CHUNK),
+  return {as_span<uint32_t>(state_->rows,
+                            std::size_t{bpf_map__max_entries(maps.rows)} * WIRE_ROW_CHUNK),
           as_span<uint32_t>(state_->index,
                             std::size_t{bpf_map__max_entries(maps.row_index)} * WIRE_ROW_CHUNK),
           as_span<uint32_t>(state_->dictionary, WIRE_DICT_RULES),
@@ -324,7 +334,8 @@ TableMemory Probe::table_memory() {
 
 Result<void> Probe::set_process(int32_t pid, const wire_process& process) {
   const auto key = static_cast<uint32_t>(pid);
-  if (bpf_map_update_elem(bpf_map__fd(state_->skeleton->maps.procs), &key, &process, BPF_ANY) != 0) {
+  if (bpf_map_update_elem(bpf_map__fd(state_->skeleton->maps.procs), &key, &process, BPF_ANY) !=
+      0) {
     return errno_error("adding a process to the kernel's table", errno);
   }
   return {};
@@ -350,9 +361,8 @@ void Probe::delete_codes(std::span<const std::pair<uint64_t, uint64_t>> keys) {
 }
 
 Counters Probe::counters() const {
-  return sum_counters(
-      as_span<const wire_counters>(state_->counters,
-                                   bpf_map__max_entries(state_->skeleton->maps.counters)));
+  return sum_counters(as_span<const wire_counters>(
+      state_->counters, bpf_map__max_entries(state_->skeleton->maps.counters)));
 }
 
 void Probe::State::drain_table(int fd, std::vector<CpuTime>& out) const {
@@ -385,15 +395,20 @@ std::vector<CpuTime> Probe::drain_cpu_times() {
   return times;
 }
 
-const std::vector<MapInfo>& Probe::maps() const { return state_->map_info; }
+const std::vector<MapInfo>& Probe::maps() const {
+  return state_->map_info;
+}
 
 void Probe::State::describe_maps() {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
-    map_info.push_back({bpf_map__name(map), bpf_map__max_entries(map), charged_bytes(bpf_map__fd(map))});
+    map_info.push_back(
+        {bpf_map__name(map), bpf_map__max_entries(map), charged_bytes(bpf_map__fd(map))});
   }
 }
 
-uint32_t Probe::online_cpus() const { return static_cast<uint32_t>(state_->cpus.size()); }
+uint32_t Probe::online_cpus() const {
+  return static_cast<uint32_t>(state_->cpus.size());
+}
 
 }  // namespace pyprof::probe

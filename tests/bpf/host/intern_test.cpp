@@ -154,6 +154,50 @@ TEST(InternTest, other_first_line_is_another_identity) {
   });
 }
 
+// What an exec() loop leaves at one address: another object whose parts lie where the old ones did.
+void expect_change_is_seen(const std::function<uint64_t(Session&, uint64_t code)>& changed_byte) {
+  for_each_session([&](Session& session, const auto&) {
+    for (int i = 0; i < 3; ++i)
+      ASSERT_TRUE(session.tick());
+    const std::size_t known = session.reader().codes().size();
+    const uint64_t at = changed_byte(session, session.code_address("deep"));
+    session.store<uint8_t>(at, session.load<uint8_t>(at) ^ 0x15);
+    session.move_stamp();
+    ASSERT_FALSE(session.tick()->is_tick);
+    EXPECT_EQ(session.reader().codes().size(), known + 1);
+    EXPECT_TRUE(session.tick()->is_tick);
+  });
+}
+
+TEST(InternTest, a_line_table_rewritten_in_its_place_is_seen) {
+  expect_change_is_seen([](Session& session, uint64_t code) {
+    return session.load<uint64_t>(code + Session::config().code_linetable) +
+           Session::config().bytes_data + 3;
+  });
+}
+
+TEST(InternTest, a_name_rewritten_in_its_place_is_seen) {
+  expect_change_is_seen([](Session& session, uint64_t code) {
+    // another text has another cached hash, which lies behind the length
+    return session.load<uint64_t>(code + Session::config().code_qualname) +
+           Session::config().str_length + 8;
+  });
+}
+
+TEST(InternTest, a_file_name_rewritten_in_its_place_is_seen) {
+  for_each_session([](Session& session, const auto&) {
+    for (int i = 0; i < 3; ++i)
+      ASSERT_TRUE(session.tick());
+    const uint64_t at =
+        session.load<uint64_t>(session.code_address("deep") + Session::config().code_filename) +
+        Session::config().str_length + 8;
+    session.store<uint8_t>(at, session.load<uint8_t>(at) ^ 0x15);
+    session.move_stamp();
+    EXPECT_FALSE(session.tick()->is_tick);
+    EXPECT_TRUE(session.tick()->is_tick);
+  });
+}
+
 TEST(InternTest, stack_that_userspace_dropped_is_sent_again) {
   for_each_session([](Session& session, const auto& said) {
     const auto first = session.tick();

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""deep.py DEPTH [SECONDS]: DEPTH calls of recurse(), then burns in bottom()."""
+"""deep.py DEPTH [SECONDS [EVERY]]: DEPTH calls of recurse(), each EVERY-th through C, then burns in bottom()."""
 
 import sys
 import time
@@ -12,12 +12,15 @@ def bottom(end):
 
 
 def recurse(depth, end):
-    if depth > 1:
-        recurse(depth - 1, end)
-    else:
+    if depth <= 1:
         bottom(end)
+    elif EVERY and depth % EVERY == 0:
+        max([depth - 1], key=lambda rest: recurse(rest, end) or 0)
+    else:
+        recurse(depth - 1, end)
 
 
+EVERY = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 sys.setrecursionlimit(20000)
 print("ready", flush=True)
 recurse(int(sys.argv[1]), time.monotonic() + (float(sys.argv[2]) if len(sys.argv) > 2 else 5.0))
