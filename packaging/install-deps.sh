@@ -20,9 +20,9 @@ done
 
 build=(g++ make cmake ninja-build pkg-config libbpf-dev libelf-dev libdw-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
   prometheus-cpp-dev libcli11-dev libmicrohttpd-dev zlib1g-dev libprotozero-dev nlohmann-json3-dev libiberty-dev
-  libcap-dev ccache)
-tests=(libgtest-dev libbenchmark-dev prometheus qemu-system-x86 busybox-static python3 python3-pytest cpio xz-utils
-  zstd gdb binutils curl ca-certificates debian-archive-keyring util-linux)
+  libcap-dev ccache python3 binutils)
+tests=(libgtest-dev libbenchmark-dev prometheus qemu-system-x86 busybox-static python3-pytest cpio xz-utils
+  zstd gdb curl ca-certificates debian-archive-keyring util-linux)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 

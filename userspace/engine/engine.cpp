@@ -239,8 +239,11 @@ Result<model::Profile> Engine::Impl::snapshot(const SnapshotRequest& request,
   aggregate::WindowInfo info;
   {
     const std::lock_guard lock(mutex_);
-    wanted_rates_.insert(request.rate_hz);
-    if (const auto applied = apply_rate(); !applied) return applied.error();
+    const auto wish = wanted_rates_.insert(request.rate_hz);
+    if (const auto applied = apply_rate(); !applied) {
+      wanted_rates_.erase(wish);
+      return applied.error();
+    }
     info.rate_hz = request.rate_hz;
   }
   const auto before = losses();

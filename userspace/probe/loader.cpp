@@ -278,7 +278,6 @@ Result<void> Probe::attach_process_events() {
 }
 
 Result<void> Probe::sample(uint32_t rate_hz) {
-  stop_sampling();
   auto links = attach_clock(state_->skeleton->progs.on_cpu_tick, state_->cpus,
                             1'000'000'000 / std::max(1u, rate_hz));
   if (!links) return links.error();

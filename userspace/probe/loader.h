@@ -54,7 +54,8 @@ class Probe {
 
   // Fork, exec and exit, and CPU accounting, start to be reported.
   Result<void> attach_process_events();
-  // Samples every online CPU with a fixed period; a call with another rate replaces the events.
+  // Samples every online CPU with a fixed period; a call with another rate replaces the events, a call
+  // that fails leaves them as they were.
   Result<void> sample(uint32_t rate_hz);
   void stop_sampling();
 
