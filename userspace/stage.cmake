@@ -18,7 +18,6 @@ endfunction()
 #   a GoogleTest program with the ctest label "unit".
 function(pyprof_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;STAGES;LIBS" ${ARGN})
-  find_package(GTest REQUIRED)
   add_executable(${name} ${ARG_SOURCES})
   foreach(stage ${ARG_STAGES})
     target_link_libraries(${name} PRIVATE pyprof_${stage})
