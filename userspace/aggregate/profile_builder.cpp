@@ -5,6 +5,8 @@
 #include <tuple>
 #include <utility>
 
+#include "userspace/aggregate/process_status.h"
+
 namespace pyprof::aggregate {
 namespace {
 
@@ -245,6 +247,7 @@ model::Profile ProfileBuilder::finish(const StackSource& source, const WindowInf
     profile.samples.push_back({placed[i], other_stack, other.count, other.weight_ns});
   }
   count_quality(profile);
+  measure_coverage(profile);
   clear();
   return profile;
 }

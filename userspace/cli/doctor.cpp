@@ -6,9 +6,12 @@
 #include <cstdio>
 #include <string_view>
 
+#include "userspace/aggregate/process_status.h"
+#include "userspace/aggregate/summary.h"
 #include "userspace/base/log.h"
 #include "userspace/daemon/daemon.h"
 #include "userspace/daemon/guard.h"
+#include "userspace/daemon/known_processes.h"
 #include "userspace/daemon/targets.h"
 #include "userspace/export/writer.h"
 #include "userspace/probe/kernel_checks.h"
@@ -82,15 +85,54 @@ Check check_kill_switch(const config::Config& config) {
   return {"kill switch", State::kFail, *reason, "remove the file to allow profiling"};
 }
 
-Check check_python(const process::ProcFs& proc, int32_t pid) {
+std::string interpreter_text(const model::ProcessInfo& process) {
+  const model::PythonDetails& python = process.python;
+  const std::string& version = process.python_full_version;
+  std::string text = fmt::format("CPython {}", version.empty() ? "of unknown version" : version);
+  if (!python.build.empty()) text += fmt::format(" ({})", python.build);
+  text += fmt::format(" in {}", python.image);
+  if (python.route.empty()) return text;
+  return text + fmt::format("; thread state by {}; code counter {}", python.route,
+                            python.counter ? "yes" : "no");
+}
+
+Check check_stacks(const model::ProcessInfo& process) {
+  const std::string name = fmt::format("process {} stacks", process.pid);
+  const uint64_t samples = process.coverage.samples;
+  if (samples == 0) {
+    return {name, State::kOk, aggregate::status_text(process),
+            "a daemon or a snapshot says how whole its stacks are"};
+  }
+  const bool ok = aggregate::judge(process).status == model::Status::kOk;
+  return {name, ok ? State::kOk : State::kWarn,
+          fmt::format("{}; {} of {} samples of the daemon's last window are whole",
+                      aggregate::status_text(process),
+                      aggregate::with_thousands(process.coverage.whole),
+                      aggregate::with_thousands(samples)),
+          ""};
+}
+
+std::vector<Check> check_python(const process::ProcFs& proc, int32_t pid,
+                                const std::string& control_socket) {
   const std::string name = fmt::format("process {}", pid);
-  const auto python = daemon::PythonFinder(proc).find(pid);
-  if (!python) return {name, State::kFail, python.error().message, "run as root"};
-  if (!*python) return {name, State::kWarn, "runs no CPython", "it is profiled as native code"};
-  const auto& [version, status] = **python;
-  const std::string what = "CPython " + (version.empty() ? "of unknown version" : version);
-  if (status == "ok") return {name, State::kOk, what + ", its frames can be read", ""};
-  return {name, State::kFail, what + ": " + status, "it is profiled as native code"};
+  auto python = daemon::PythonFinder(proc).find(pid);
+  if (!python) return {{name, State::kFail, python.error().message, "run as root"}};
+  model::ProcessInfo process;
+  process.pid = pid;
+  if (!*python) {
+    daemon::add_known(daemon::ask_processes(control_socket), process);
+    return {{name, State::kWarn, "runs no CPython", "it is profiled as native code"},
+            check_stacks(process)};
+  }
+  process.python_full_version = std::move((*python)->version);
+  process.python = std::move((*python)->details);
+  daemon::add_known(daemon::ask_processes(control_socket), process);
+  const std::string what = interpreter_text(process);
+  if (aggregate::judge(process).status == model::Status::kUnsupported) {
+    return {{name, State::kFail, what + "; " + aggregate::status_text(process),
+             "it is profiled as native code"}};
+  }
+  return {{name, State::kOk, what, ""}, check_stacks(process)};
 }
 
 // What rights would repair is told apart from what this machine can't do.
@@ -119,7 +161,10 @@ Result<ExitCode> examine(const DoctorOptions& options) {
   checks.push_back(check_cgroups(proc));
   checks.push_back(check_kill_switch(*config));
   checks.push_back(check_daemon(*config));
-  if (options.pid) checks.push_back(check_python(proc, *options.pid));
+  if (options.pid) {
+    for (Check& check : check_python(proc, *options.pid, config->daemon.control_socket))
+      checks.push_back(std::move(check));
+  }
   std::string text;
   for (const Check& check : checks)
     text += line_of(check);

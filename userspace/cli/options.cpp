@@ -121,6 +121,8 @@ class Grammar {
     add_control(*daemon_, into.daemon.control_socket);
     ps_ = app_.add_subcommand("ps", "List Python processes and whether they can be profiled");
     ps_->add_flag("-j,--json", into.ps.json, "JSON instead of a table");
+    add_config(*ps_, into.ps.config_path);
+    add_control(*ps_, into.ps.control_socket);
     add_doctor(into.doctor, raw);
     check_ = app_.add_subcommand("check-config", "Check a configuration file");
     check_->add_option("file", into.check_config_file, "The file")->required()->type_name("FILE");

@@ -34,6 +34,8 @@ struct SnapshotOptions {
 
 struct PsOptions {
   bool json = false;
+  std::optional<std::string> config_path;
+  std::optional<std::string> control_socket;
 };
 
 struct DoctorOptions {

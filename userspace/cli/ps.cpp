@@ -9,7 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "userspace/aggregate/process_status.h"
 #include "userspace/base/clock.h"
+#include "userspace/daemon/daemon.h"
+#include "userspace/daemon/known_processes.h"
 #include "userspace/daemon/targets.h"
 #include "userspace/export/writer.h"
 #include "userspace/process/process_info.h"
@@ -22,7 +25,8 @@ constexpr std::chrono::milliseconds kCpuInterval{300};
 
 struct Found {
   report::ProcessRow row;
-  uint64_t ticks = 0;  // CPU time at the first look
+  model::ProcessInfo process;  // what its status is judged by
+  uint64_t ticks = 0;          // CPU time at the first look
   uint64_t start_ticks = 0;
 };
 
@@ -38,30 +42,35 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-report::ProcessRow to_row(const process::ProcFs& proc, int32_t pid,
-                          const daemon::PythonSupport& python) {
-  report::ProcessRow row;
+Found look_at(const process::ProcFs& proc, int32_t pid, daemon::PythonSupport python,
+              const daemon::KnownProcesses& known) {
+  Found found;
+  found.process.pid = pid;
+  found.process.python_full_version = std::move(python.version);
+  found.process.python = std::move(python.details);
+  daemon::add_known(known, found.process);
+  report::ProcessRow& row = found.row;
   row.pid = pid;
-  row.version = python.version;
-  row.status = python.status;
+  row.version = found.process.python_full_version;
+  row.status = aggregate::status_text(found.process);
   const auto info = process::read_process_info(proc, pid, 0);
-  if (!info) return row;
+  if (!info) return found;
   row.namespace_pid = info->namespace_pid;
   row.container = info->container.id;
   row.command = info->command.empty() ? info->comm : joined(info->command);
-  return row;
+  return found;
 }
 
-Listing find_python(const process::ProcFs& proc) {
+Listing find_python(const process::ProcFs& proc, const daemon::KnownProcesses& known) {
   Listing listing;
   daemon::PythonFinder finder(proc);
   for (const int32_t pid : proc.pids()) {
-    const auto python = finder.find(pid);
+    auto python = finder.find(pid);
     if (!python) {
       listing.unreadable += python.error().code == ExitCode::kPermission ? 1 : 0;
       continue;
     }
-    if (*python) listing.processes.push_back({to_row(proc, pid, **python), 0, 0});
+    if (*python) listing.processes.push_back(look_at(proc, pid, **std::move(python), known));
   }
   return listing;
 }
@@ -93,13 +102,20 @@ std::string to_json(const std::vector<Found>& processes) {
   nlohmann::json all = nlohmann::json::array();
   for (const Found& found : processes) {
     const report::ProcessRow& row = found.row;
+    const aggregate::Verdict verdict = aggregate::judge(found.process);
     all.push_back({{"pid", row.pid},
                    {"nspid", row.namespace_pid},
                    {"version", row.version},
                    {"container", row.container},
                    {"threads", row.threads},
                    {"cpu_percent", row.cpu_percent},
-                   {"status", row.status},
+                   {"status", to_label(verdict.status)},
+                   {"reason", verdict.reason},
+                   {"status_text", row.status},
+                   {"samples", found.process.coverage.samples},
+                   {"whole_samples", found.process.coverage.whole},
+                   {"build", found.process.python.build},
+                   {"image", found.process.python.image},
                    {"command", row.command}});
   }
   return all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
@@ -116,7 +132,9 @@ std::string to_table(const std::vector<Found>& processes) {
 
 Result<void> list_processes(const PsOptions& options) {
   const process::ProcFs proc;
-  Listing listing = find_python(proc);
+  const auto config = daemon::load_config({options.config_path, {}, options.control_socket});
+  if (!config) return config.error();
+  Listing listing = find_python(proc, daemon::ask_processes(config->daemon.control_socket));
   if (!listing.processes.empty()) measure_cpu(proc, listing.processes);
   const auto written = exporter::write_output(
       "-", options.json ? to_json(listing.processes) : to_table(listing.processes));

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "userspace/daemon/known_processes.h"
 #include "userspace/daemon/snapshot_job.h"
 #include "userspace/daemon/targets.h"
 #include "userspace/process/proc_fs.h"
@@ -49,7 +50,16 @@ ControlResponse ControlService::handle(const ControlRequest& request,
   }
   if (request.verb == "snapshot") return snapshot(request, cancelled);
   if (request.verb == "finish") return finish(request.title);
-  return server::failed(Error{"the daemon knows ping, snapshot and finish only"});
+  if (request.verb == "processes") return processes();
+  return server::failed(Error{"the daemon knows ping, processes, snapshot and finish only"});
+}
+
+ControlResponse ControlService::processes() const {
+  ControlResponse response;
+  const engine::Engine* engine = engine_;
+  response.payload = encode_processes(engine == nullptr ? std::vector<model::ProcessInfo>()
+                                                        : engine->known_processes());
+  return response;
 }
 
 ControlResponse ControlService::snapshot(const ControlRequest& request,

@@ -14,6 +14,7 @@
 
 // What the daemon does for those who ask at its control socket. Any thread.
 //   ping      -> message "PID"
+//   processes -> payload of encode_processes()
 //   snapshot  -> payload of join_outputs(), message for stderr. `title` names it for `finish`.
 //   finish    -> the running snapshot of that title ends now and answers with what there is
 namespace pyprof::daemon {
@@ -42,6 +43,7 @@ class ControlService {
   Result<server::ControlResponse> sample(const server::ControlRequest& request,
                                          const server::Cancelled& cancelled, const Flag& finish);
   server::ControlResponse finish(const std::string& title);
+  server::ControlResponse processes() const;
 
   std::atomic<engine::Engine*> engine_{nullptr};
   std::atomic<uint64_t> ok_{0};

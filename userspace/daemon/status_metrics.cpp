@@ -130,6 +130,13 @@ void add_pipeline(MetricsSnapshot& out, const engine::EngineStatus& engine) {
           number(engine.processes > python ? engine.processes - python : 0));
 }
 
+void add_statuses(MetricsSnapshot& out, const engine::EngineStatus& engine) {
+  for (const auto& row : engine.statuses.rows())
+    out.add(Metric::kProcessStatus, {row.lang, row.status, row.reason}, number(row.processes));
+  out.add(Metric::kFrames, {"native"}, number(engine.native_frames));
+  out.add(Metric::kFrames, {"python"}, number(engine.python_frames));
+}
+
 void add_daemon(MetricsSnapshot& out, const DaemonStatus& status) {
   out.add(Metric::kSnapshots, {"ok"}, number(status.snapshots.ok));
   out.add(Metric::kSnapshots, {"no_samples"}, number(status.snapshots.no_samples));
@@ -150,6 +157,7 @@ MetricsSnapshot to_metrics(const DaemonStatus& status) {
   add_unattributed(out, status.engine);
   add_limits(out, status.engine.cpu);
   add_pipeline(out, status.engine);
+  add_statuses(out, status.engine);
   add_daemon(out, status);
   return out;
 }

@@ -10,7 +10,7 @@
 #include "userspace/elf/elf_file.h"
 #include "userspace/process/mapped_file.h"
 #include "userspace/process/proc_maps.h"
-#include "userspace/python/interpreter.h"
+#include "userspace/python/describe.h"
 
 namespace pyprof::daemon {
 namespace {
@@ -42,6 +42,12 @@ bool may_be_python(const model::Mapping& mapping, std::string_view exe) {
   return path == exe || aggregate::base_name(path).find("python") != std::string_view::npos;
 }
 
+bool is_c_library_name(std::string_view path) {
+  const std::string_view name = aggregate::base_name(path);
+  return name.starts_with("libc.") || name.starts_with("libc-") || name.starts_with("libpthread") ||
+         name.starts_with("ld-musl");
+}
+
 std::string list_of(const std::vector<int32_t>& pids) {
   constexpr std::size_t kShown = 8;
   std::string text = pids.size() == 1 ? "process" : "none of the processes";
@@ -68,24 +74,34 @@ Result<void> check_process(const process::ProcFs& proc, int32_t pid) {
                ExitCode::kNoProcess};
 }
 
-std::optional<PythonSupport> PythonFinder::look(int32_t pid, const model::Mapping& mapping) {
+PythonFinder::Looked PythonFinder::look(int32_t pid, const model::Mapping& mapping) {
   const FileId id{mapping.file.device, mapping.file.inode};
   if (const auto known = files_.find(id); known != files_.end()) return known->second;
-  std::optional<PythonSupport> found;
+  Looked looked;
   auto fd = process::open_mapping(proc_, pid, mapping);
-  if (!fd) return found;
+  if (!fd) return looked;
   const auto file = elf::ElfFile::open(*std::move(fd));
-  if (file) {
-    if (auto interpreter = python::inspect(*file, process::without_deleted(mapping.path))) {
-      found = PythonSupport{interpreter->full_version,
-                            interpreter->supported() ? "ok" : interpreter->unsupported};
+  looked.interpreter = python::inspect_mapped(file, process::without_deleted(mapping.path));
+  if (file) looked.tsd = python::inspect_libc(*file);
+  if (files_.size() < kMaxFiles) files_.emplace(id, looked);
+  return looked;
+}
+
+// The files with a usual name first: the C library may also be part of the executable.
+std::optional<python::TsdLayout> PythonFinder::find_tsd(
+    int32_t pid, const std::vector<model::Mapping>& mappings) {
+  for (const bool usual : {true, false}) {
+    for (const model::Mapping& mapping : mappings) {
+      if (!process::has_file(mapping) || process::is_vdso(mapping)) continue;
+      if (is_c_library_name(mapping.path) != usual) continue;
+      if (const Looked looked = look(pid, mapping); looked.tsd) return looked.tsd;
     }
   }
-  if (files_.size() < kMaxFiles) files_.emplace(id, found);
-  return found;
+  return std::nullopt;
 }
 
 Result<std::optional<PythonSupport>> PythonFinder::find(int32_t pid) {
+  std::optional<python::InterpreterFile> found;
   const auto exe = proc_.exe(pid);
   if (!exe) {  // kernel threads and zombies have none, and so no interpreter
     if (exe.error().code == ExitCode::kNoProcess) return std::optional<PythonSupport>();
@@ -95,9 +111,15 @@ Result<std::optional<PythonSupport>> PythonFinder::find(int32_t pid) {
   if (!maps) return maps.error();
   for (const model::Mapping& mapping : maps->mappings) {
     if (!may_be_python(mapping, process::without_deleted(*exe))) continue;
-    if (auto found = look(pid, mapping)) return found;
+    auto interpreter = look(pid, mapping).interpreter;
+    if (!interpreter || (found && !interpreter->supported())) continue;
+    found = std::move(interpreter);
+    if (found->supported()) break;
   }
-  return std::optional<PythonSupport>();
+  if (!found) return std::optional<PythonSupport>();
+  const auto tsd = found->supported() ? find_tsd(pid, maps->mappings) : std::nullopt;
+  return std::optional(
+      PythonSupport{found->full_version, python::describe(*found, tsd ? &*tsd : nullptr)});
 }
 
 Result<void> require_python(const process::ProcFs& proc, const std::vector<int32_t>& pids,

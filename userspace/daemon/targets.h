@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "userspace/base/result.h"
+#include "userspace/model/process.h"
 #include "userspace/process/proc_fs.h"
+#include "userspace/python/interpreter.h"
 
 // What can be said of the processes a user names before they are sampled, from /proc and the files
 // they have mapped.
@@ -21,7 +23,7 @@ namespace pyprof::daemon {
 
 struct PythonSupport {
   std::string version;  // "3.12.1", "" if not known
-  std::string status;   // "ok", or why its frames can't be read
+  model::PythonDetails details;
 };
 
 // Looks for CPython in processes. Remembers files it has seen; one thread.
@@ -35,13 +37,20 @@ class PythonFinder {
 
  private:
   using FileId = std::pair<uint64_t, uint64_t>;  // device, inode
+  // What a file says, whatever the process.
+  struct Looked {
+    std::optional<python::InterpreterFile> interpreter;
+    std::optional<python::TsdLayout> tsd;
+  };
 
-  std::optional<PythonSupport> look(int32_t pid, const model::Mapping& mapping);
+  Looked look(int32_t pid, const model::Mapping& mapping);
+  std::optional<python::TsdLayout> find_tsd(int32_t pid,
+                                            const std::vector<model::Mapping>& mappings);
 
   static constexpr std::size_t kMaxFiles = 16'384;
 
   const process::ProcFs& proc_;
-  std::map<FileId, std::optional<PythonSupport>> files_;
+  std::map<FileId, Looked> files_;
 };
 
 // kNotSupported if none of the processes runs CPython. `what` needs it: "--python-only".

@@ -92,6 +92,9 @@ class Engine::Impl {
   Result<model::Profile> snapshot(const SnapshotRequest& request,
                                   const std::function<bool()>& cancelled);
   EngineStatus status();
+  [[nodiscard]] std::vector<model::ProcessInfo> known_processes() const {
+    return directory_.list_known();
+  }
   EngineStatus stop();
   Result<void> reconfigure(const config::Sampling& sampling);
 
@@ -268,10 +271,13 @@ Result<model::Profile> Engine::Impl::snapshot(const SnapshotRequest& request,
   info.period_ns = 1'000'000'000 / std::max(1u, info.rate_hz);
   info.event = "cpu-clock";
   info.quality = quality(before, losses());
-  return aggregator_.close_window(
+  auto profile = aggregator_.close_window(
       window, info,
       [&](aggregate::ProfileBuilder& builder) { add_threads(builder, cpu, names); },
       [this](model::ProcessId process, int32_t pid) { return directory_.describe(process, pid); });
+  for (const auto& process : profile.processes)
+    directory_.set_coverage(process.process, process.coverage);
+  return profile;
 }
 
 // Of the maps that userspace fills; the kernel's own hash maps can't be counted cheaply.
@@ -322,6 +328,9 @@ EngineStatus Engine::Impl::status() {
   status.queue_dropped = queue_.dropped();
   status.processes = now.collector.processes;
   status.python_processes = directory_.python_processes();
+  status.statuses = directory_.count_statuses();
+  status.native_frames = values.native_frames;
+  status.python_frames = values.python_frames;
   status.events_lost = now.collector.events_lost;
   for (const auto& map : probe_->maps()) {
     status.maps.push_back({map.name, entries_of(map.name), map.max_entries, map.bytes});
@@ -368,6 +377,10 @@ Result<model::Profile> Engine::snapshot(const SnapshotRequest& request,
 }
 
 EngineStatus Engine::status() { return impl_->status(); }
+
+std::vector<model::ProcessInfo> Engine::known_processes() const {
+  return impl_->known_processes();
+}
 
 EngineStatus Engine::stop() { return impl_->stop(); }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "userspace/account/accountant.h"
+#include "userspace/aggregate/process_status.h"
 #include "userspace/base/result.h"
 #include "userspace/config/config.h"
 #include "userspace/model/profile.h"
@@ -61,9 +62,12 @@ struct EngineStatus {
   uint64_t queue_depth = 0;
   uint64_t queue_capacity = 0;
   uint64_t queue_dropped = 0;
-  uint64_t processes = 0;         // live, as tracked
-  uint64_t python_processes = 0;  // with readable frames
-  uint64_t events_lost = 0;       // side-band and process events
+  uint64_t processes = 0;            // live, as tracked
+  uint64_t python_processes = 0;     // with readable frames
+  aggregate::StatusCounts statuses;  // of live processes
+  uint64_t native_frames = 0;        // unwound in the kernel
+  uint64_t python_frames = 0;
+  uint64_t events_lost = 0;  // side-band and process events
   std::vector<MapUse> maps;
   account::Totals cpu;  // measured CPU time by group and container
 };
@@ -88,6 +92,10 @@ class Engine {
                                   const std::function<bool()>& cancelled);
 
   [[nodiscard]] EngineStatus status();
+
+  // The live processes that run CPython or were sampled, each with what the last window that
+  // sampled it told.
+  [[nodiscard]] std::vector<model::ProcessInfo> known_processes() const;
 
   // Ends sampling, deals with all that is in flight and tells the final state: then the ticks that
   // were sent are exactly those delivered and those lost for a reason in `faults`.

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 
+#include "userspace/python/describe.h"
+
 namespace pyprof::engine {
 
 const LoadedFile* FileCatalog::find(model::FileId id) const {
@@ -11,8 +13,7 @@ const LoadedFile* FileCatalog::find(model::FileId id) const {
   return it == loaded_.end() ? nullptr : it->second.get();
 }
 
-void FileCatalog::read(LoadedFile& file, const elf::ElfFile& elf, const std::string& path) {
-  file.interpreter = python::inspect(elf, path);
+void FileCatalog::read(LoadedFile& file, const elf::ElfFile& elf) {
   file.tsd = python::inspect_libc(elf);
   const auto table = elf::read_unwind_table(elf);
   if (!table || table->rows.empty()) return;
@@ -28,9 +29,9 @@ const LoadedFile& FileCatalog::load(model::FileId id, Fd fd) {
   auto file = std::make_unique<LoadedFile>();
   const auto info = files_.info(id);
   Fd kept(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
-  if (auto elf = elf::ElfFile::open(std::move(fd))) {
-    read(*file, *elf, info ? info->path : std::string());
-  }
+  const auto elf = elf::ElfFile::open(std::move(fd));
+  file->interpreter = python::inspect_mapped(elf, info ? info->path : std::string());
+  if (elf) read(*file, *elf);
   const std::lock_guard lock(mutex_);
   if (kept.valid() && open_.size() < kMaxOpenFiles) open_.emplace(id, std::move(kept));
   auto& slot = loaded_[id];

@@ -49,7 +49,7 @@ class FileCatalog : public symbolize::FileOpener {
   [[nodiscard]] uint64_t unplaced() const;
 
  private:
-  void read(LoadedFile& file, const elf::ElfFile& elf, const std::string& path);
+  void read(LoadedFile& file, const elf::ElfFile& elf);
 
   process::FileTable& files_;
   probe::TableStore& tables_;

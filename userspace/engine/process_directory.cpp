@@ -43,6 +43,7 @@ void ProcessDirectory::learn(const process::ProcessState& state) {
       if (entry.info.exe.starts_with("/memfd:")) entry.info.exe.clear();
     }
   }
+  entry.info.coverage = {};
   entry.info.process = state.process;
   entry.info.pid = state.pid;
   entry.info.namespace_pid = state.namespace_pid;
@@ -59,14 +60,14 @@ void ProcessDirectory::learn(const process::ProcessState& state) {
 }
 
 void ProcessDirectory::set_python(model::ProcessId process, uint16_t version,
-                                  const std::string& full_version, const std::string& status,
+                                  const std::string& full_version, model::PythonDetails details,
                                   std::optional<PythonRuntime> runtime) {
   const std::lock_guard lock(mutex_);
   const auto it = entries_.find(process);
   if (it == entries_.end()) return;
   it->second.info.python_version = version;
   it->second.info.python_full_version = full_version;
-  it->second.info.python_status = status;
+  it->second.info.python = std::move(details);
   it->second.runtime = std::move(runtime);
 }
 
@@ -115,6 +116,32 @@ uint64_t ProcessDirectory::python_processes() const {
   return static_cast<uint64_t>(std::count_if(entries_.begin(), entries_.end(), [](const auto& e) {
     return !e.second.ended && e.second.runtime.has_value();
   }));
+}
+
+void ProcessDirectory::set_coverage(model::ProcessId process, const model::Coverage& coverage) {
+  if (coverage.samples == 0) return;
+  const std::lock_guard lock(mutex_);
+  const auto it = entries_.find(process);
+  if (it != entries_.end()) it->second.info.coverage = coverage;
+}
+
+aggregate::StatusCounts ProcessDirectory::count_statuses() const {
+  aggregate::StatusCounts counts;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    if (!entry.ended && !entry.kernel_thread) counts.add(entry.info);
+  }
+  return counts;
+}
+
+std::vector<model::ProcessInfo> ProcessDirectory::list_known() const {
+  std::vector<model::ProcessInfo> found;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [id, entry] : entries_) {
+    const bool known = aggregate::runs_python(entry.info) || entry.info.coverage.samples > 0;
+    if (known && !entry.ended) found.push_back(entry.info);
+  }
+  return found;
 }
 
 account::ProcessOwner ProcessDirectory::resolve_process(const account::CpuDelta& first) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "userspace/account/resolver.h"
+#include "userspace/aggregate/process_status.h"
 #include "userspace/model/process.h"
 #include "userspace/process/cgroup_paths.h"
 #include "userspace/process/process_state.h"
@@ -35,7 +36,9 @@ class ProcessDirectory : public account::Resolver {
   // Reads /proc, or takes over what is known of the parent for a fork's child. Publishing thread.
   void learn(const process::ProcessState& state);
   void set_python(model::ProcessId process, uint16_t version, const std::string& full_version,
-                  const std::string& status, std::optional<PythonRuntime> runtime);
+                  model::PythonDetails details, std::optional<PythonRuntime> runtime);
+  // What a window said of the process; one without samples says nothing.
+  void set_coverage(model::ProcessId process, const model::Coverage& coverage);
   void ended(model::ProcessId process);
 
   // What is known; pid and comm at least are the caller's to fill in.
@@ -44,6 +47,10 @@ class ProcessDirectory : public account::Resolver {
   [[nodiscard]] std::optional<model::ProcessId> live_process(int32_t pid) const;
   [[nodiscard]] bool knows(model::ProcessId process) const;
   [[nodiscard]] uint64_t python_processes() const;
+  // Processes that live, kernel threads left out.
+  [[nodiscard]] aggregate::StatusCounts count_statuses() const;
+  // Those that live and run CPython or were sampled.
+  [[nodiscard]] std::vector<model::ProcessInfo> list_known() const;
 
   account::ProcessOwner resolve_process(const account::CpuDelta& first) override;
   std::optional<account::ContainerKey> resolve_cgroup(uint64_t cgroup_id) override;

@@ -8,6 +8,7 @@
 #include "userspace/process/mapped_file.h"
 #include "userspace/process/proc_maps.h"
 #include "userspace/python/code_object.h"
+#include "userspace/python/describe.h"
 
 namespace pyprof::engine {
 
@@ -256,7 +257,7 @@ bool Publisher::build(const Job& job, bool may_read, std::vector<wire_mapping>& 
     if (mappings.size() < WIRE_MAX_MAPPINGS) mappings.push_back(make_mapping(range, file, bias));
     if (file == nullptr) continue;
     if (file->tsd) tsd = &*file->tsd;
-    if (file->interpreter) {
+    if (file->interpreter && (interpreter == nullptr || file->interpreter->supported())) {
       interpreter = file;
       interpreter_bias = bias;
     }
@@ -264,24 +265,40 @@ bool Publisher::build(const Job& job, bool may_read, std::vector<wire_mapping>& 
   if (interpreter != nullptr && (tsd != nullptr || !missing)) {
     python = place_python(job, *interpreter, interpreter_bias, tsd);
   }
+  if (interpreter == nullptr && !missing) tell_unreadable(job);
   return !missing;
+}
+
+// A file that could not be numbered, but has the name of an interpreter.
+void Publisher::tell_unreadable(const Job& job) {
+  const Error why{"it can't be opened or is no ELF file of this machine"};
+  for (const auto& range : job.state.space.read().ranges()) {
+    const auto& mapping = range.mapping;
+    if (!process::has_file(mapping) || process::is_vdso(mapping)) continue;
+    const auto file = python::inspect_mapped(why, process::without_deleted(mapping.path));
+    if (!file || files_.find(mapping)) continue;
+    directory_.set_python(job.state.process, 0, "", python::describe(*file, nullptr), {});
+  }
 }
 
 uint32_t Publisher::place_python(const Job& job, const LoadedFile& file, uint64_t bias,
                                  const python::TsdLayout* tsd) {
   const auto& interpreter = *file.interpreter;
   const auto process = job.state.process;
-  std::string status = interpreter.unsupported;
-  if (status.empty() && tsd == nullptr) status = "its C library is not known";
-  if (!status.empty()) {
-    directory_.set_python(process, interpreter.version, interpreter.full_version, status, {});
+  auto details = python::describe(interpreter, tsd);
+  if (details.reason != model::Unsupported::kNone) {
+    directory_.set_python(process, interpreter.version, interpreter.full_version,
+                          std::move(details), {});
     return WIRE_NO_SLOT;
   }
   const auto config = python::make_config(interpreter, bias, *tsd);
   const auto slot = tables_.place_python(config);
+  if (!slot) {
+    details.reason = model::Unsupported::kTableFull;
+    details.detail = "no room in the kernel's interpreter table";
+  }
   PythonRuntime runtime{interpreter.runtime_address + bias, config, interpreter.runtime};
-  directory_.set_python(process, interpreter.version, interpreter.full_version,
-                        slot ? "ok" : "no room in the kernel's interpreter table",
+  directory_.set_python(process, interpreter.version, interpreter.full_version, std::move(details),
                         std::move(runtime));
   return slot.value_or(WIRE_NO_SLOT);
 }

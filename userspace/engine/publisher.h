@@ -77,6 +77,7 @@ class Publisher {
                             uint64_t& bias, bool& missing);
   uint32_t place_python(const Job& job, const LoadedFile& interpreter, uint64_t bias,
                         const python::TsdLayout* tsd);
+  void tell_unreadable(const Job& job);
   void install(const Job& job, const std::vector<wire_mapping>& mappings, uint32_t python);
   void remove(const Job& job);
   void remember(uint32_t map_gen, uint64_t as_of_ns);

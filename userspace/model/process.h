@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "userspace/model/process_status.h"
 #include "userspace/model/sample.h"
 
 // Processes, their executable files and what happens to them.
@@ -69,7 +70,8 @@ struct ProcessInfo {
   ContainerIdentity container;
   uint16_t python_version = 0;      // major << 8 | minor, 0 = not Python
   std::string python_full_version;  // "3.12.1"
-  std::string python_status;        // "ok", or why its Python frames can't be read
+  PythonDetails python;             // if it runs CPython
+  Coverage coverage;                // of the window, or of the last one that had samples
 };
 
 // An executable file as reports and pprof name it.

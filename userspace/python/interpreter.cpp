@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "userspace/python/code_counter.h"
+#include "userspace/python/describe.h"
 
 namespace pyprof::python {
 namespace {
@@ -98,6 +99,11 @@ void find_version_of(const elf::ElfFile& file, std::string_view path, Interprete
   std::string minor = minor_of_name(file.soname());
   if (minor.empty()) minor = minor_of_name(path);
   found.version = parse_minor(minor);
+  // From 3.11 on every build has Py_Version: the name alone proves nothing.
+  if (found.version >= 0x30b) {
+    found.version = 0;
+    return;
+  }
   found.full_version = patch_in_constants(file, minor);
   if (found.full_version.empty()) found.full_version = minor;
 }
@@ -119,12 +125,14 @@ void fill_supported(const elf::ElfFile& file, bool free_threaded, InterpreterFil
   const VersionRow* row = find_version(found.version);
   if (free_threaded || row == nullptr) {
     found.unsupported = name + (free_threaded ? " free-threaded" : "") + ": not supported yet";
+    if (!found.version) found.reason = model::Unsupported::kVersionUnknown;
     return;
   }
   if (row->debug_bytes == 0) return fill_from_row(file, *row, found);
   auto filled = with_debug_offsets(*row, file.at_address(found.runtime_address, kRuntimeHeadBytes));
   if (!filled) {
     found.unsupported = filled.error().message;
+    found.reason = model::Unsupported::kDebugOffsets;
     return;
   }
   fill_from_row(file, *filled, found);
@@ -194,6 +202,8 @@ std::optional<InterpreterFile> inspect(const elf::ElfFile& file, std::string_vie
     find_version_of(file, path, found);
   }
   fill_supported(file, head.free_threaded, found);
+  found.path = path;
+  found.build = build_text(file, head.free_threaded);
   return found;
 }
 

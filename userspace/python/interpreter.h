@@ -8,6 +8,7 @@
 
 #include "bpf/wire.h"
 #include "userspace/elf/elf_file.h"
+#include "userspace/model/process_status.h"
 #include "userspace/python/versions.h"
 
 // Finds CPython in executables and libraries and tells the kernel side how to walk it. Judged by
@@ -16,9 +17,12 @@ namespace pyprof::python {
 
 // A file that holds a CPython runtime. Addresses are virtual addresses of the file.
 struct InterpreterFile {
-  uint16_t version = 0;          // major << 8 | minor, 0 = unknown
-  std::string full_version;      // "3.12.1"; "3.12" or "" if the file doesn't tell
-  std::string unsupported;       // why its frames can't be read, for people; empty = supported
+  uint16_t version = 0;      // major << 8 | minor, 0 = unknown
+  std::string full_version;  // "3.12.1"; "3.12" or "" if the file doesn't tell
+  std::string unsupported;   // why its frames can't be read, for people; empty = supported
+  model::Unsupported reason = model::Unsupported::kVersion;  // the same, if not supported
+  std::string path;                                          // as given to inspect()
+  std::string build;             // "shared", "static, free-threaded, JIT"
   uint64_t runtime_address = 0;  // of _PyRuntime, 0 before 3.7
   wire_python_config config{};   // without the thread-specific data layout; if supported
   RuntimeOffsets runtime;        // for read_thread_names(); if supported

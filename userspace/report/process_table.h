@@ -15,7 +15,7 @@ struct ProcessRow {
   std::string container;      // id, shown with 12 digits; empty = none
   uint32_t threads = 0;
   double cpu_percent = 0;  // 100 = one CPU
-  std::string status;      // "ok", or why the process can't be profiled
+  std::string status;      // aggregate::status_text()
   std::string command;     // cut after 200 bytes
 };
 

@@ -14,6 +14,7 @@
 
 #include "userspace/aggregate/clean_text.h"
 #include "userspace/aggregate/frame_text.h"
+#include "userspace/aggregate/process_status.h"
 #include "userspace/aggregate/summary.h"
 #include "userspace/report/function_table.h"
 #include "userspace/report/hot_paths.h"
@@ -131,8 +132,10 @@ class Report {
              aggregate::seconds(summary_.measured_ns));
     }
     append(", {} cores)\n", cores_text(summary_.cpu_ns()));
-    append("quality: {}; a row of p % has +-1.96*sqrt(p(1-p)/n): 5 % is +-{:.1f} points\n",
-           aggregate::quality_text(profile_), margin(5));
+    append(
+        "quality: {}; status: {}; a row of p % has +-1.96*sqrt(p(1-p)/n): 5 % is +-{:.1f} points\n",
+        aggregate::quality_text(profile_), clean_text(aggregate::status_text(profile_), 160),
+        margin(5));
     write_faults();
     append(
         "columns: self = the function itself on top of the stack; total = anywhere on it "
@@ -180,7 +183,8 @@ class Report {
                  {"samples", true},
                  {"python"},
                  {"container"},
-                 {"name"}});
+                 {"name"},
+                 {"status"}});
     for (std::size_t i = 0; i < std::min(order.size(), options_.threads); ++i) {
       const model::ProcessInfo& process = profile_.processes[order[i]];
       const Usage& usage = usages[order[i]];
@@ -190,7 +194,8 @@ class Report {
       table.add({fmt::format("R{}", i + 1), std::to_string(process.pid), cpu_percent(usage.cpu_ns),
                  seconds_text(usage.cpu_ns), cores_text(usage.cpu_ns),
                  std::to_string(usage.samples), version.empty() ? "-" : version,
-                 container.empty() ? "-" : container, clean_text(process.comm, 128)});
+                 container.empty() ? "-" : container, clean_text(process.comm, 128),
+                 clean_text(aggregate::status_text(process), 160)});
     }
     append("\n## 0 Processes (R)\n{}", table.text());
     write_rest(order.size(), "processes");

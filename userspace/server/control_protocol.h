@@ -18,7 +18,7 @@ inline constexpr std::size_t kMaxControlLineBytes = 64 * 1024;
 inline constexpr uint64_t kMaxControlPayloadBytes = 1024 * 1024 * 1024;
 
 struct ControlRequest {
-  std::string verb;           // "snapshot", "ping", "status"
+  std::string verb;           // as daemon/control.h lists them
   std::vector<int32_t> pids;  // empty unless asked for
   bool all = false;           // every process
   uint64_t duration_ms = 0;

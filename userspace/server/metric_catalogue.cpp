@@ -24,6 +24,7 @@ constexpr std::string_view kType[] = {"type"};
 constexpr std::string_view kQueue[] = {"queue"};
 constexpr std::string_view kMetricLabel[] = {"metric"};
 constexpr std::string_view kLang[] = {"lang"};
+constexpr std::string_view kStatus[] = {"lang", "status", "reason"};
 constexpr std::string_view kBuild[] = {"version", "event"};
 
 // In the order of the enumerators.
@@ -67,6 +68,10 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
     {"pyebpf_prof_series_limit_hits_total", kCounter,
      "Times that a value was added to __other__ because a metric was at its limit.", kMetricLabel},
     {"pyebpf_prof_processes", kGauge, "Processes that are looked at.", kLang},
+    {"pyebpf_prof_process_status", kGauge,
+     "Processes by how well their stacks can be told, as of the last window that sampled them.",
+     kStatus},
+    {"pyebpf_prof_frames_total", kCounter, "Stack frames unwound in the kernel.", kKindLabel},
     {"pyebpf_prof_snapshots_total", kCounter, "Snapshots over the control socket.", kResult},
     {"pyebpf_prof_build_info", kGauge, "Always 1; the labels tell what runs.", kBuild},
     {"pyebpf_prof_config_last_reload_successful",

@@ -34,6 +34,8 @@ enum class Metric : uint8_t {
   kSeries,
   kSeriesLimitHits,
   kProcesses,
+  kProcessStatus,
+  kFrames,
   kSnapshots,
   kBuildInfo,
   kConfigReloadSuccessful,

@@ -83,6 +83,9 @@ class ProfileMaker {
     profile_.samples.push_back({thread, static_cast<uint32_t>(profile_.stacks.size() - 1), count,
                                 count * profile_.period_ns});
     profile_.quality.samples += count;
+    model::Coverage& coverage = profile_.processes[profile_.threads[thread].process].coverage;
+    coverage.samples += count;
+    coverage.whole += count;
   }
 
   model::Profile& profile() { return profile_; }

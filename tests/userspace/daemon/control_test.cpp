@@ -8,6 +8,7 @@
 
 #include "tests/userspace/daemon/fake_engine.h"
 #include "userspace/base/clock.h"
+#include "userspace/daemon/known_processes.h"
 #include "userspace/daemon/render.h"
 
 namespace pyprof::daemon {
@@ -74,6 +75,19 @@ TEST_F(ControlServiceTest, tells_an_idle_process_from_a_failure) {
   EXPECT_EQ(response.exit_code, ExitCode::kNoSamples);
   EXPECT_NE(response.error.find(std::to_string(::getpid())), std::string::npos);
   EXPECT_EQ(service_.counts().no_samples, 1U);
+}
+
+TEST_F(ControlServiceTest, tells_what_it_knows_of_processes) {
+  server::ControlRequest request;
+  request.verb = "processes";
+  EXPECT_EQ(service_.handle(request, never).payload, "[]");  // still starting
+  service_.set_engine(*engine_);
+  FakeEngine::known_processes.resize(1);
+  FakeEngine::known_processes[0].pid = 77;
+  const auto known = decode_processes(service_.handle(request, never).payload);
+  FakeEngine::known_processes.clear();
+  ASSERT_TRUE(known);
+  EXPECT_TRUE(known->contains(77));
 }
 
 TEST_F(ControlServiceTest, checks_what_it_is_asked) {

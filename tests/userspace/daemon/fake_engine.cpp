@@ -10,6 +10,7 @@ namespace pyprof::testing {
 
 std::atomic<bool> FakeEngine::idle{false};
 std::atomic<int> FakeEngine::snapshots{0};
+std::vector<model::ProcessInfo> FakeEngine::known_processes;
 std::atomic<uint32_t> FakeEngine::last_rate_hz{0};
 
 std::unique_ptr<engine::Engine> FakeEngine::make() {
@@ -64,6 +65,10 @@ Result<model::Profile> Engine::snapshot(const SnapshotRequest& request,
 
 EngineStatus Engine::status() {
   return {};
+}
+
+std::vector<model::ProcessInfo> Engine::known_processes() const {
+  return testing::FakeEngine::known_processes;
 }
 
 EngineStatus Engine::stop() { return status(); }

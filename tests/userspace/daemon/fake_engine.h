@@ -16,6 +16,8 @@ struct FakeEngine {
   static std::atomic<bool> idle;
   static std::atomic<int> snapshots;
   static std::atomic<uint32_t> last_rate_hz;
+  // What the engine says it knows of them.
+  static std::vector<model::ProcessInfo> known_processes;
 };
 
 [[nodiscard]] model::Profile two_stacks();

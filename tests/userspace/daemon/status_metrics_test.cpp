@@ -86,6 +86,27 @@ TEST(StatusMetricsTest, adds_up_what_was_lost_by_place) {
   EXPECT_EQ(value(metrics, Metric::kLostSamples, {"queue"}), 5);
 }
 
+TEST(StatusMetricsTest, counts_processes_by_status) {
+  DaemonStatus status;
+  model::ProcessInfo process;
+  process.python_version = 0x30c;
+  process.coverage = {100, 97, {{"python_frame_fault", 2}, {"unnamed_python", 1}}};
+  status.engine.statuses.add(process);
+  process.python.reason = model::Unsupported::kVersion;
+  status.engine.statuses.add(process);
+  status.engine.statuses.add({});
+  const auto metrics = to_metrics(status);
+  const auto metric = Metric::kProcessStatus;
+  EXPECT_EQ(value(metrics, metric, {"python", "partial", "python_frame_fault"}), 1);
+  EXPECT_EQ(value(metrics, metric, {"python", "unsupported", "version"}), 1);
+  EXPECT_EQ(value(metrics, metric, {"native", "ok", "unsampled"}), 1);
+  EXPECT_EQ(value(metrics, metric, {"python", "ok", ""}), 0);
+  double sum = 0;
+  for (const auto& series : metrics.series_of(metric))
+    sum += series.value;
+  EXPECT_EQ(sum, 3);
+}
+
 TEST(StatusMetricsTest, names_the_event_that_is_really_used) {
   DaemonStatus status;
   status.engine.event = "cpu-clock";

@@ -86,6 +86,11 @@ TEST(PythonFinderTest, tells_the_version_of_the_python_on_the_path) {
   ASSERT_TRUE(found) << found.error().message;
   ASSERT_TRUE(found->has_value());
   EXPECT_EQ((*found)->version, std::string(text, std::strcspn(text, "\n")));
+  const model::PythonDetails& details = (*found)->details;
+  EXPECT_NE(details.image.find("python"), std::string::npos);
+  EXPECT_TRUE(details.build.starts_with("shared") || details.build.starts_with("static"));
+  EXPECT_EQ(details.route.empty(), details.reason != model::Unsupported::kNone);
+  EXPECT_EQ(details.detail.empty(), details.reason == model::Unsupported::kNone);
 }
 
 }  // namespace
