@@ -26,13 +26,15 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     os.makedirs(harness.BUILD, exist_ok=True)
+    config.addinivalue_line("markers", "since(major, minor): not for interpreters before that")
     wanted = config.getoption("--interpreter") or [""]
     config.interpreters = [i for i in list_interpreters() if any(w in i.name for w in wanted)]
 
 
 def pytest_generate_tests(metafunc):
     if "interpreter" in metafunc.fixturenames:
-        found = metafunc.config.interpreters
+        since = metafunc.definition.get_closest_marker("since")
+        found = [i for i in metafunc.config.interpreters if since is None or i.series >= since.args]
         metafunc.parametrize("interpreter", found, ids=[i.name for i in found])
 
 

@@ -243,7 +243,7 @@ def total(stacks):
 
 
 class Truth:
-    """The stacks that mix30.py prints: read in the background while a snapshot runs."""
+    """The stacks that a workload's leaf() prints: read in the background while a snapshot runs."""
 
     def __init__(self, target):
         self.stacks = set()
@@ -261,10 +261,10 @@ class Truth:
         return self.stacks
 
 
-def leaf_path(frames):
-    """The callers of mix30's leaf(), or None when the sample was taken elsewhere."""
+def leaf_path(frames, leaf_file="mix30.py"):
+    """The callers of the workload's leaf(), or None when the sample was taken elsewhere."""
     for at, (name, file, _) in enumerate(frames):
-        if name == "leaf" and file == "mix30.py":
+        if name == "leaf" and file == leaf_file:
             return tuple(frames[:at])
     return None
 

@@ -11,6 +11,9 @@ namespace {
 
 // Names are interned anew after so many samples, at a moment when no window holds their numbers.
 constexpr uint64_t kSamplesPerEpoch = 1'000'000;
+// How long a sample waits for what is being read of its code objects.
+constexpr uint64_t kWaitNs = 250'000'000;
+constexpr std::size_t kMaxWaiting = 16'384;
 
 }  // namespace
 
@@ -58,6 +61,7 @@ void Aggregator::run() {
           deal_with(item);
         }
       }
+      count_waiting(monotonic_ns(), !passed.empty());
       house_keeping();
     }
     for (auto& promise : passed) promise->set_value();
@@ -83,12 +87,32 @@ void Aggregator::count(const model::RawSample& sample) {
     forget_stack_(sample.key);
     return;
   }
+  if (symbolized->may_improve && waiting_.size() < kMaxWaiting) {
+    waiting_.push_back(sample);
+  } else {
+    add(sample, symbolized->stack_id);
+  }
+}
+
+void Aggregator::count_waiting(uint64_t now_ns, bool all) {
+  for (; !waiting_.empty() && (all || waiting_.front().time_ns + kWaitNs <= now_ns);
+       waiting_.pop_front()) {
+    const auto& sample = waiting_.front();
+    if (const auto symbolized = symbolizer_.symbolize(sample, now_ns)) {
+      add(sample, symbolized->stack_id);
+    } else {
+      ++stats_.unknown_stacks;
+    }
+  }
+}
+
+void Aggregator::add(const model::RawSample& sample, uint32_t stack_id) {
   ++stats_.delivered;
   ++stacks_since_epoch_;
   if (base_.take(sample.weight_ns)) ++counts_[sample.process];
   for (auto& [id, window] : windows_) {
     if (sample.time_ns < window.start_ns || !window.thinner.take(sample.weight_ns)) continue;
-    window.builder.add({sample.process, sample.pid, sample.tid, symbolized->stack_id, 1,
+    window.builder.add({sample.process, sample.pid, sample.tid, stack_id, 1,
                         window.thinner.period_ns});
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -67,6 +68,8 @@ class Aggregator {
   void run();
   void deal_with(Item& item);
   void count(const model::RawSample& sample);
+  void count_waiting(uint64_t now_ns, bool all);
+  void add(const model::RawSample& sample, uint32_t stack_id);
   void house_keeping();
 
   BatchQueue& queue_;
@@ -80,6 +83,7 @@ class Aggregator {
   uint64_t stacks_since_epoch_ = 0;
   std::unordered_map<model::ProcessId, uint64_t> counts_;
   AggregatorStats stats_;
+  std::deque<model::RawSample> waiting_;  // for names that are being read, oldest first
   std::thread thread_;
 };
 

@@ -21,6 +21,8 @@ namespace {
 
 // A stack whose names are incomplete is made again when code objects came in, but not more often.
 constexpr uint64_t kRemakeNs = 100'000'000;
+// What the kernel could not capture at a stack's first sight is read within this time or never.
+constexpr uint64_t kImproveNs = 500'000'000;
 constexpr std::size_t kMaxStackIdsPerStack = 4096;
 constexpr const char* kOverflowName = "[truncated: frame_table_full]";
 
@@ -112,12 +114,13 @@ void Symbolizer::expire(uint64_t now_ns) {
   }
 }
 
-std::optional<SymbolizedSample> Symbolizer::symbolize(const model::RawSample& sample) {
+std::optional<SymbolizedSample> Symbolizer::symbolize(const model::RawSample& sample,
+                                                      uint64_t now_ns) {
   StackCache::Entry* entry = raw_stacks_.find(sample.key);
   if (!entry || entry->raw.process != sample.process) {
     return std::nullopt;
   }
-  const PreparedStack& prepared = prepare(*entry, sample);
+  const PreparedStack& prepared = prepare(*entry, now_ns);
   const uint32_t leaf = leaf_frame(prepared, sample);
   uint32_t python_leaf = 0;
   if (prepared.python_leaf) {
@@ -129,6 +132,7 @@ std::optional<SymbolizedSample> Symbolizer::symbolize(const model::RawSample& sa
   result.truncated_native = entry->raw.native_end != 0;
   result.truncated_python = python_cut(entry->raw);
   result.unnamed_python = prepared.unnamed_python;
+  result.may_improve = prepared.incomplete && now_ns - entry->raw.time_ns < kImproveNs;
   if (const auto native = prepared.innermost_native) {
     const uint32_t id = native == prepared.leaf ? leaf : prepared.frames[*native];
     result.unnamed_native = frames_.at(id).function.empty();
@@ -140,13 +144,13 @@ std::optional<SymbolizedSample> Symbolizer::symbolize(const model::RawSample& sa
   return result;
 }
 
-const PreparedStack& Symbolizer::prepare(StackCache::Entry& entry, const model::RawSample& sample) {
+const PreparedStack& Symbolizer::prepare(StackCache::Entry& entry, uint64_t now_ns) {
   const auto is_stale = [&](const PreparedStack& prepared) {
     return prepared.incomplete && prepared.codes_seen != codes_added_ &&
-           sample.time_ns - prepared.made_ns >= kRemakeNs;
+           now_ns - prepared.made_ns >= kRemakeNs;
   };
   if (!entry.prepared || entry.epoch != epoch_ || is_stale(*entry.prepared)) {
-    entry.prepared = make_prepared(entry.raw, sample.time_ns);
+    entry.prepared = make_prepared(entry.raw, now_ns);
     entry.epoch = epoch_;
     raw_stacks_.update_bytes(entry);
   }

@@ -36,6 +36,7 @@ struct SymbolizedSample {
   bool unnamed_python = false;  // some Python frame has no name
   bool unnamed_native = false;  // the innermost native frame has no symbol
   bool overflow = false;        // a table is full: part of the stack or all of it is a marker
+  bool may_improve = false;     // names or lines of it are being read from the process just now
 };
 
 // Not thread-safe. Frames, stacks and modules are numbered within an epoch: start_epoch() ends the
@@ -49,8 +50,11 @@ class Symbolizer {
   void add_stack(model::RawStack stack);
 
   // Nothing if the stack is not known: the caller deletes its key in the kernel, which sends it
-  // again.
-  std::optional<SymbolizedSample> symbolize(const model::RawSample& sample);
+  // again. `now_ns` is later than the sample's time if it is asked again, for what came meanwhile.
+  std::optional<SymbolizedSample> symbolize(const model::RawSample& sample, uint64_t now_ns);
+  std::optional<SymbolizedSample> symbolize(const model::RawSample& sample) {
+    return symbolize(sample, sample.time_ns);
+  }
 
   [[nodiscard]] const model::Frame& frame(uint32_t id) const { return frames_.at(id); }
   [[nodiscard]] const model::Stack& stack(uint32_t id) const { return stacks_.at(id); }
@@ -75,7 +79,7 @@ class Symbolizer {
  private:
   struct Site;  // how a native frame stands in its stack
 
-  const PreparedStack& prepare(StackCache::Entry& entry, const model::RawSample& sample);
+  const PreparedStack& prepare(StackCache::Entry& entry, uint64_t now_ns);
   PreparedStack make_prepared(const model::RawStack& raw, uint64_t now_ns);
   void append_kernel(const model::RawStack& raw, uint64_t now_ns, PreparedStack& prepared);
   void append_native(const model::RawStack& raw, const std::vector<MergedFrame>& merged,

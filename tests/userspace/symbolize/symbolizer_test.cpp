@@ -255,6 +255,17 @@ TEST_F(SymbolizerTest, code_that_comes_later_completes_the_stack) {
   EXPECT_EQ(frames_of(*after)[1], "py:outer.<locals>.key:20");
 }
 
+TEST_F(SymbolizerTest, says_for_a_while_that_missing_code_may_still_come) {
+  symbolizer_->add_stack(sort_stack());
+  model::RawSample sample = sample_of(sort_stack());
+  EXPECT_TRUE(symbolizer_->symbolize(sample)->may_improve);
+  EXPECT_FALSE(symbolizer_->symbolize(sample, sample.time_ns + kSecond)->may_improve);
+  add_sort_stack();
+  const auto after = symbolizer_->symbolize(sample, sample.time_ns + kSecond / 4);
+  EXPECT_FALSE(after->may_improve);
+  EXPECT_EQ(frames_of(*after)[1], "py:outer.<locals>.key:20");
+}
+
 TEST_F(SymbolizerTest, unreadable_code_is_an_unnamed_python_frame) {
   add_sort_stack();
   model::RawStack stack = sort_stack();
