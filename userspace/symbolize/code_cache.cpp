@@ -32,6 +32,7 @@ bool CodeCache::add(model::CodeObject code) {
   auto& ids = by_process_[process];
   const auto known = ids.find(id);
   const bool replaces = known != ids.end();
+  if (replaces && !code.complete && known->second->code.complete()) return false;
   if (replaces) {
     bytes_ -= known->second->code.bytes();
     codes_.erase(known->second);

@@ -21,4 +21,4 @@ sys.stdout.write("ready\n")
 sys.stdout.flush()
 sys.stdin.readline()
 for function in functions:
-    function(lambda: truth.leaf(0.1))
+    function(lambda: truth.leaf(0.15))

@@ -11,10 +11,12 @@ import truth
 from truth import leaf
 
 LONG = "f" + "x" * 299
+LONG_WIDE = "𐐀" * 200  # four bytes a character
 FILES = {
     "größe.py": "größe", "计算.py": "计算", "😀 path/😀.py": "in_emoji_path", "spaces and (brackets).py": "in_brackets",
     "semi;colon.py": "in_semicolon", "'\"&<>.py": "in_markup", "d" * 150 + "/" + "e" * 200 + ".py": "in_long_path",
     "ÿ" * 100 + ".py": "in_latin", "Ж" * 100 + ".py": "in_cyrillic", LONG[:200] + ".py": LONG,
+    "/".join(("😀" * 60,) * 4) + "/deep.py": LONG_WIDE,
 }
 NAMESPACE = {"leaf": leaf}
 
@@ -40,7 +42,7 @@ def made(source, file):
     return namespace["f"]
 
 
-ODD_FILES = ("<string>", "<ipython-input-1-2>", "", "no/such/dir/../file.py", "/", "tab\there", "100%")
+ODD_FILES = ("<string>", "<ipython-input-1-2>", "", "no/such/dir/../file.py", "/", "100%")
 
 
 def from_file(directory, name, function):

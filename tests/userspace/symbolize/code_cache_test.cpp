@@ -51,6 +51,15 @@ TEST(CodeCacheTest, later_record_of_the_same_object_replaces_the_first) {
   EXPECT_EQ(cache.size(), 1u);
 }
 
+TEST(CodeCacheTest, cut_record_does_not_replace_a_whole_one) {
+  CodeCache cache;
+  cache.add(code_object(1, 7, "whole_name"));
+  model::CodeObject cut = code_object(1, 7, "whole_");
+  cut.complete = false;
+  EXPECT_FALSE(cache.add(std::move(cut)));
+  EXPECT_EQ(cache.find(1, 7)->qualname(), "whole_name");
+}
+
 TEST(CodeCacheTest, least_recently_used_go_first_under_the_byte_cap) {
   CodeCache cache({.bytes = 10 * CachedCode(code_object(1, 1, "f")).bytes()});
   for (uint64_t id = 1; id <= 10; ++id) {
