@@ -256,8 +256,10 @@ TEST_F(SymbolizerTest, code_that_comes_later_completes_the_stack) {
 }
 
 TEST_F(SymbolizerTest, says_for_a_while_that_missing_code_may_still_come) {
-  symbolizer_->add_stack(sort_stack());
-  model::RawSample sample = sample_of(sort_stack());
+  model::RawStack stack = sort_stack();
+  model::RawSample sample = sample_of(stack);
+  stack.time_ns = sample.time_ns;
+  symbolizer_->add_stack(stack);
   EXPECT_TRUE(symbolizer_->symbolize(sample)->may_improve);
   EXPECT_FALSE(symbolizer_->symbolize(sample, sample.time_ns + kSecond)->may_improve);
   add_sort_stack();
