@@ -74,8 +74,10 @@ tidy: build-all  ## clang-tidy over userspace/ (slow)
 fmt:  ## formats the C++ files
 	$(CLANG_FORMAT) -i $(CXX_FILES)
 
-install: build  ## to $(DESTDIR)$(PREFIX)/bin, the default configuration to $(DESTDIR)$(SYSCONFDIR)
+install: build  ## to $(DESTDIR)$(PREFIX)/bin and libexec, the default configuration to $(DESTDIR)$(SYSCONFDIR)
 	install -D -m 755 $(BUILD)/pyebpf-prof $(DESTDIR)$(PREFIX)/bin/pyebpf-prof
+	test ! -e $(BUILD)/pyebpf-usdt || \
+		install -D -m 755 $(BUILD)/pyebpf-usdt $(DESTDIR)$(PREFIX)/libexec/pyebpf-prof/pyebpf-usdt
 	install -D -m 644 packaging/man/pyebpf-prof.1 $(DESTDIR)$(PREFIX)/share/man/man1/pyebpf-prof.1
 	test -e $(DESTDIR)$(SYSCONFDIR)/pyebpf-prof/config.yaml || \
 		install -D -m 644 config/pyebpf-prof.yaml $(DESTDIR)$(SYSCONFDIR)/pyebpf-prof/config.yaml

@@ -17,6 +17,7 @@ RANKS = {
     "engine": 6, "store": 6, "export": 6, "report": 6,
     "server": 7,
     "daemon": 8,
+    "usdt": 4,
     "cli": 9,
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]', re.M)
@@ -27,6 +28,7 @@ HOMES = (
 )
 HEADER_HOMES = (
     (re.compile(r"^bpf/(libbpf|bpf|btf)\.h$|\.skel\.h$"), ("probe/",), "only probe/ uses libbpf"),
+    (re.compile(r"^bcc/"), ("usdt/",), "only the helper program in usdt/ uses BCC, which brings LLVM along"),
     (re.compile(r"^spdlog/"), ("cli/", "daemon/", "base/log"), 'log with "userspace/base/log.h"'),
     (re.compile(r"^yaml-cpp/"), ("config/",), "only config/ reads YAML"),
     (re.compile(r"^Python\.h$"), (), "the profiled process's Python is never linked"),

@@ -6,6 +6,7 @@
 #include "userspace/base/log.h"
 #include "userspace/cli/doctor.h"
 #include "userspace/cli/options.h"
+#include "userspace/cli/probes.h"
 #include "userspace/cli/ps.h"
 #include "userspace/cli/snapshot.h"
 #include "userspace/export/writer.h"
@@ -34,6 +35,8 @@ Result<ExitCode> run(const std::vector<std::string>& arguments) {
       return ok_or(daemon::run(invocation->daemon));
     case Verb::kPs:
       return ok_or(list_processes(invocation->ps));
+    case Verb::kProbes:
+      return ok_or(list_probes(invocation->probes));
     case Verb::kDoctor:
       return examine(invocation->doctor);
     case Verb::kCheckConfig:

@@ -23,6 +23,7 @@ constexpr uint32_t kMaxRateHz = 10'000;
 struct Raw {
   std::vector<std::string> pids;
   std::string doctor_pid;
+  std::string probes_pid;
   double duration_s = 0;
   std::vector<std::string> not_built;  // filled by the flags that are known but not there yet
 };
@@ -123,6 +124,9 @@ class Grammar {
     ps_->add_flag("-j,--json", into.ps.json, "JSON instead of a table");
     add_config(*ps_, into.ps.config_path);
     add_control(*ps_, into.ps.control_socket);
+    probes_ = app_.add_subcommand("probes", "List the USDT probes of a process");
+    probes_->add_option("-p,--pid", raw.probes_pid, "The process")->required()->type_name("PID");
+    probes_->add_flag("-j,--json", into.probes.json, "JSON instead of a table");
     add_doctor(into.doctor, raw);
     check_ = app_.add_subcommand("check-config", "Check a configuration file");
     check_->add_option("file", into.check_config_file, "The file")->required()->type_name("FILE");
@@ -140,6 +144,7 @@ class Grammar {
     if (snapshot_->parsed() || record_->parsed()) return Verb::kSnapshot;
     if (daemon_->parsed()) return Verb::kDaemon;
     if (ps_->parsed()) return Verb::kPs;
+    if (probes_->parsed()) return Verb::kProbes;
     return doctor_->parsed() ? Verb::kDoctor : Verb::kCheckConfig;
   }
 
@@ -164,6 +169,7 @@ class Grammar {
   CLI::App* record_ = nullptr;
   CLI::App* daemon_ = nullptr;
   CLI::App* ps_ = nullptr;
+  CLI::App* probes_ = nullptr;
   CLI::App* doctor_ = nullptr;
   CLI::App* check_ = nullptr;
 };
@@ -197,6 +203,14 @@ Result<void> check_doctor(DoctorOptions& options, const Raw& raw) {
   return {};
 }
 
+Result<void> check_probes(ProbesOptions& options, const Raw& raw) {
+  const auto pids = parse_pids({raw.probes_pid});
+  if (!pids) return pids.error();
+  if (pids->size() != 1) return Error{"probes looks at one process: give one pid"};
+  options.pid = pids->front();
+  return {};
+}
+
 Error usage_error(std::string message) {
   std::replace(message.begin(), message.end(), '\n', ' ');
   return Error{message + "; see `pyebpf-prof --help`"};
@@ -214,7 +228,7 @@ Result<void> parse_into(Grammar& grammar, Invocation& invocation,
   } catch (const CLI::RequiredError& error) {
     if (grammar.has_verb()) return usage_error(error.what());
     const std::string what = words.empty() ? "no verb" : "unknown verb " + shown(words.front());
-    return usage_error(what + ": use snapshot, record, daemon, ps, doctor or check-config");
+    return usage_error(what + ": use snapshot, record, daemon, ps, probes, doctor or check-config");
   } catch (const CLI::Error& error) {
     return usage_error(error.what());
   }
@@ -238,6 +252,10 @@ Result<Invocation> parse_arguments(const std::vector<std::string>& arguments) {
   }
   if (invocation.verb == Verb::kSnapshot) {
     const auto good = check_snapshot(invocation.snapshot, raw);
+    if (!good) return good.error();
+  }
+  if (invocation.verb == Verb::kProbes) {
+    const auto good = check_probes(invocation.probes, raw);
     if (!good) return good.error();
   }
   const auto good = check_doctor(invocation.doctor, raw);

@@ -44,7 +44,12 @@ struct DoctorOptions {
   std::optional<std::string> control_socket;
 };
 
-enum class Verb : uint8_t { kShowText, kSnapshot, kDaemon, kPs, kDoctor, kCheckConfig };
+struct ProbesOptions {
+  int32_t pid = 0;
+  bool json = false;
+};
+
+enum class Verb : uint8_t { kShowText, kSnapshot, kDaemon, kPs, kProbes, kDoctor, kCheckConfig };
 
 struct Invocation {
   Verb verb = Verb::kShowText;
@@ -52,6 +57,7 @@ struct Invocation {
   SnapshotOptions snapshot;
   daemon::DaemonOptions daemon;
   PsOptions ps;
+  ProbesOptions probes;
   DoctorOptions doctor;
   std::string check_config_file;
 };

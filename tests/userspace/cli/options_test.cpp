@@ -76,6 +76,11 @@ TEST(ParseArgumentsTest, reads_the_other_verbs) {
   const auto ps = parse_arguments({"ps", "-j"});
   ASSERT_TRUE(ps);
   EXPECT_TRUE(ps->verb == Verb::kPs && ps->ps.json);
+  const auto probes = parse_arguments({"probes", "-p", "8", "-j"});
+  ASSERT_TRUE(probes);
+  EXPECT_EQ(probes->verb, Verb::kProbes);
+  EXPECT_EQ(probes->probes.pid, 8);
+  EXPECT_TRUE(probes->probes.json);
   const auto doctor = parse_arguments({"doctor", "-p", "7"});
   ASSERT_TRUE(doctor);
   EXPECT_EQ(doctor->doctor.pid, 7);
@@ -113,6 +118,8 @@ TEST(ParseArgumentsTest, refuses_what_does_not_go_together) {
   EXPECT_NE(error_of({"snapshot", "-p1", "-n", "--python-only"}), "");
   EXPECT_NE(error_of({"snapshot", "-p1", "-o", "a", "-o", "b", "-f", "svg"}), "");
   EXPECT_NE(error_of({"doctor", "-p", "1,2"}), "");
+  EXPECT_NE(error_of({"probes", "-p", "1,2"}), "");
+  EXPECT_NE(error_of({"probes"}), "");
 }
 
 TEST(ParseArgumentsTest, says_what_is_not_built_yet) {
@@ -129,7 +136,8 @@ TEST(ParseArgumentsTest, shows_help_and_version) {
   EXPECT_EQ(version->text.find("pyebpf-prof "), 0U);
   const auto help = parse_arguments({"--help"});
   ASSERT_TRUE(help);
-  for (const char* verb : {"snapshot", "record", "daemon", "ps", "doctor", "check-config"})
+  for (const char* verb :
+       {"snapshot", "record", "daemon", "ps", "probes", "doctor", "check-config"})
     EXPECT_NE(help->text.find(verb), std::string::npos) << verb;
   const auto verb_help = parse_arguments({"snapshot", "--help"});
   ASSERT_TRUE(verb_help);
