@@ -7,9 +7,10 @@
 #ifndef PYEBPF_INTERN_BPF_H
 #define PYEBPF_INTERN_BPF_H
 
-#include "python_unwind.bpf.h"
+#include "python_legacy.bpf.h"
 
 #define CODE_HEAD_BYTES 96      /* co_flags ... co_linetable in all supported versions */
+#define TEXT_STATE_BYTES 0x11u  /* of a byte string: one byte a character, as in ASCII */
 #define LINETABLE_ID_BYTES 64   /* of the line table that go into the identity */
 #define RECHECK_WORDS (CODE_HEAD_BYTES / 8 + 2 + 2 + LINETABLE_ID_BYTES / 8)
 
@@ -175,6 +176,7 @@ __noinline u64 code_lookup(u64 code)
 		ADD_INDEX16(nc, n, MAX_NEW_CODES);
 		nc->code = code;
 		nc->id = id;
+		new_code_frame(s, s->new_codes)->a = object_frame_at(s, s->verify_at - 1);
 		s->new_codes++;
 	}
 	e->code = code;
@@ -221,23 +223,24 @@ static __always_inline u32 capture_text(struct scratch *s, struct wire_python_co
 					u64 text, u32 limit, struct wire_text *out)
 {
 	u64 length = 0;
-	u32 state = 0;
+	u32 state = TEXT_STATE_BYTES << (p->str_kind_shift & 31);
 
 	out->bytes = 0;
 	out->kind = 1;
 	out->flags = WIRE_TEXT_FAULT;
 	out->length = 0;
 	if (bpf_probe_read_user(&length, 8, (void *)(text + p->str_length)) ||
-	    bpf_probe_read_user(&state, 4, (void *)(text + p->str_state)))
+	    (p->str_state != 0xffff &&
+	     bpf_probe_read_user(&state, 4, (void *)(text + p->str_state))))
 		return 0;
 	state >>= p->str_kind_shift & 31;
 	u64 bytes = length * (state & 7);
 	out->kind = state & 7;
 	out->length = length;
-	out->flags = 0;
+	out->flags = p->str_state == 0xffff ? WIRE_TEXT_BYTES : 0;
 	if (bytes > limit) {
 		bytes = limit;
-		out->flags = WIRE_TEXT_CUT;
+		out->flags |= WIRE_TEXT_CUT;
 	}
 	u32 n = bytes;
 	FORGET(n);
@@ -300,7 +303,7 @@ static __always_inline int capture_over_rate(struct scratch *s)
 
 /* Sends one code object. Returns 0 once the ring has it, or the fault. A function of its own, like
  * code_lookup(). */
-__noinline u32 capture_code(u64 code, u64 id)
+__noinline u32 capture_code(u64 code, u64 id, u64 frame)
 {
 	struct scratch *s = this_scratch();
 	struct wire_counters *c = this_counters();
@@ -326,7 +329,8 @@ __noinline u32 capture_code(u64 code, u64 id)
 	out->tgid = s->record.tick.tgid;
 	out->first_line = py_load(head, p->code_first_line - low, 0x7c);
 	out->version_slot = p->version;
-	out->pad = 0;
+	out->owner_bytes = 0;
+	out->argument = out->argument_type = 0;
 	u64 name = py_load(head, p->code_qualname - low, 0x78);
 	u64 file = py_load(head, p->code_filename - low, 0x78);
 	u64 table = py_load(head, p->code_linetable - low, 0x78);
@@ -336,6 +340,8 @@ __noinline u32 capture_code(u64 code, u64 id)
 	at += capture_table(s, p, at, table, out);
 	if ((out->qualname.flags | out->filename.flags) & WIRE_TEXT_FAULT || out->flags)
 		c->faults[WIRE_FAULT_PY_CAPTURE_FAULT]++;
+	if (p->chain == WIRE_PY_CHAIN_OBJECTS)
+		at += capture_owner(code, frame, at);
 	FORGET(at);
 	at &= 0xfff;
 	if (bpf_ringbuf_output(&samples, s->capture, at, BPF_RB_NO_WAKEUP))
@@ -355,6 +361,7 @@ static __always_inline int capture_codes(struct scratch *s, struct wire_counters
 		if (at >= s->new_codes)
 			break;
 		s->capture_at = at + 1;
+		u64 this = at;
 		struct new_code *nc = s->new_code;
 		ADD_INDEX16(nc, at, MAX_NEW_CODES);
 		u64 code = nc->code;
@@ -362,7 +369,7 @@ static __always_inline int capture_codes(struct scratch *s, struct wire_counters
 		if (bpf_map_lookup_elem(&codes, &key))
 			continue; /* twice in one stack */
 		u32 fault = capture_over_rate(s) ? WIRE_FAULT_PY_CAPTURE_RATE :
-						   capture_code(code, key.id);
+						   capture_code(code, key.id, new_code_frame(s, this)->a);
 		if (fault) {
 			count_fault(c, fault);
 			s->uncaptured = 1;

@@ -42,6 +42,7 @@ struct new_code {
 #define PY_WORDS 5120  /* what goes into a code object's identity */
 #define PY_BUFFER_BYTES (8192 + 256)
 #define CAPTURE_BYTES 4096
+#define PY_FRAME_OBJECTS 2048 /* a power of two above WIRE_MAX_PYTHON_FRAMES */
 
 /* State of the sample in hand, one per CPU. Only the sampler's programs touch it. */
 struct scratch {
@@ -64,6 +65,7 @@ struct scratch {
 	u64 chunk, chunk_bytes;
 	u64 window_low, window_max; /* py window: address of byte 0, last usable frame offset */
 	u64 offset;
+	u64 listed_interp, listed_thread; /* see py_listed_state() */
 	u64 cframe;
 	u64 cframe_outer;
 	u64 stamp;       /* code-object counter, 0 = unknown: verify every time */
@@ -87,6 +89,8 @@ struct scratch {
 	u64 begin_hash;  /* before the first Python frame */
 	u64 started_ns;
 	struct new_code new_code[MAX_NEW_CODES];
+	struct element new_frame[MAX_NEW_CODES]; /* <= 3.10: .a the frame object that runs new_code[] */
+	u64 frames[PY_FRAME_OBJECTS]; /* <= 3.10: the frame object of each Python element */
 	/* record: head and elements are sent as one piece */
 	struct wire_stack record;
 	struct element element[MAX_ELEMENTS + 16];
@@ -208,7 +212,16 @@ struct {
 	__uint(max_entries, 256 * 1024); /* resized */
 } events SEC(".maps");
 
-enum { TAIL_NATIVE, TAIL_PY_START, TAIL_PY_WALK, TAIL_PY_VERIFY, TAIL_PY_CAPTURE, TAIL_EMIT, TAIL_COUNT };
+enum {
+	TAIL_NATIVE,
+	TAIL_PY_START,
+	TAIL_PY_WALK,
+	TAIL_PY_VERIFY,
+	TAIL_PY_CAPTURE,
+	TAIL_EMIT,
+	TAIL_PY_OBJECTS,
+	TAIL_COUNT
+};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);

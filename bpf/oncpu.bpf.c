@@ -250,7 +250,7 @@ int py_start(struct bpf_perf_event_data *ctx)
 	s->record.python_end = fault;
 	s->epoch = mix(s->process.proc, s->stamp ? s->stamp : s->samples) + s->code_cache_salt;
 	if (!fault)
-		TAIL_CALL(ctx, s, TAIL_PY_WALK);
+		TAIL_CALL(ctx, s, p && p->chain == WIRE_PY_CHAIN_OBJECTS ? TAIL_PY_OBJECTS : TAIL_PY_WALK);
 	py_finish(ctx, s, c);
 	return 0;
 }
@@ -277,6 +277,25 @@ int py_more(struct bpf_perf_event_data *ctx)
 	if (p && py_walk(s, p) == PY_STEP) {
 		if (py_room(s))
 			TAIL_CALL(ctx, s, TAIL_PY_WALK);
+		s->record.python_end = WIRE_FAULT_PY_DEPTH;
+	}
+	py_finish(ctx, s, c);
+	return 0;
+}
+
+/* The same for CPython <= 3.10. */
+SEC("perf_event")
+int py_objects_more(struct bpf_perf_event_data *ctx)
+{
+	struct scratch *s = this_scratch();
+	struct wire_counters *c = this_counters();
+
+	if (!s || !c)
+		return 0;
+	struct wire_python_config *p = py_config(s);
+	if (p && object_walk(s, p) == PY_STEP) {
+		if (py_room(s))
+			TAIL_CALL(ctx, s, TAIL_PY_OBJECTS);
 		s->record.python_end = WIRE_FAULT_PY_DEPTH;
 	}
 	py_finish(ctx, s, c);

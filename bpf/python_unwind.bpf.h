@@ -10,6 +10,7 @@
 
 #define PY_FRAME_BYTES 80 /* of _PyInterpreterFrame that we read: all versions' owner is below */
 #define PY_TSTATE_MASK 0x1ff
+#define PY_LISTED_STATES 512 /* thread states looked at in lists */
 
 #define py_load(bytes, offset, mask_const) \
 	({ u8 *at_ = (bytes); u64 off_ = (offset); ADD_MASKED(at_, off_, mask_const); *(u64 *)at_; })
@@ -20,6 +21,21 @@ static __always_inline struct wire_python_config *py_config(struct scratch *s)
 	return bpf_map_lookup_elem(&pythons, &slot);
 }
 
+/* The GIL-state key plus one; 0 = it was not made yet. */
+static __always_inline u32 py_read_key(struct wire_python_config *p)
+{
+	u32 made[2] = {}; /* Py_tss_t: {initialized, key}; 3.6: the key alone, negative until it is made */
+
+	if (p->key_plain) {
+		if (bpf_probe_read_user(made, 4, (void *)p->key_address) || (s32)made[0] < 0)
+			return 0;
+		return made[0] + 1;
+	}
+	if (bpf_probe_read_user(made, 8, (void *)p->key_address) || !made[0])
+		return 0;
+	return made[1] + 1;
+}
+
 /* Value of the GIL-state key in the running thread; 0 = the thread has none. */
 static __always_inline u64 py_key_value(struct wire_python_config *p, u64 thread_pointer)
 {
@@ -27,10 +43,9 @@ static __always_inline u64 py_key_value(struct wire_python_config *p, u64 thread
 	u64 tsd = 0, value = 0;
 
 	if (!key) {
-		u32 made[2] = {}; /* Py_tss_t: {initialized, key} */
-		if (bpf_probe_read_user(made, 8, (void *)p->key_address) || !made[0])
+		key = py_read_key(p);
+		if (!key)
 			return 0;
-		key = made[1] + 1;
 		p->key_plus_one = key;
 	}
 	key--;
@@ -64,6 +79,38 @@ static __always_inline int py_read_state(struct scratch *s, struct wire_python_c
 	return 0;
 }
 
+/* 2.7: the running thread's state in the interpreters' lists; 0 = none, or too far behind. Other threads
+ * may change the lists meanwhile: what is found is checked by whoever reads it. */
+__noinline u64 py_listed_state(u64 thread_pointer)
+{
+	struct scratch *s = this_scratch();
+	struct wire_python_config *p = s ? py_config(s) : 0;
+	u64 id = 0;
+
+	if (!p || bpf_probe_read_user(&s->listed_interp, 8, (void *)p->key_address))
+		return 0;
+	s->listed_thread = 0;
+	NO_UNROLL
+	for (int i = 0; i < PY_LISTED_STATES; i++) {
+		u64 thread = *(volatile u64 *)&s->listed_thread;
+		u64 interp = *(volatile u64 *)&s->listed_interp;
+		if (!thread) {
+			if (!interp ||
+			    bpf_probe_read_user(&s->listed_thread, 8, (void *)(interp + p->interp_threads)) ||
+			    bpf_probe_read_user(&s->listed_interp, 8, (void *)interp))
+				return 0;
+			continue;
+		}
+		if (bpf_probe_read_user(&id, 8, (void *)(thread + p->ts_thread_id)))
+			return 0;
+		if (id == thread_pointer)
+			return thread;
+		if (bpf_probe_read_user(&s->listed_thread, 8, (void *)(thread + p->ts_next)))
+			return 0;
+	}
+	return 0;
+}
+
 static __always_inline int py_find_state(struct scratch *s, struct wire_python_config *p,
 					 u64 thread_pointer)
 {
@@ -78,7 +125,8 @@ static __always_inline int py_find_state(struct scratch *s, struct wire_python_c
 	if (p->current_address && !bpf_probe_read_user(&state, 8, (void *)p->current_address) && state &&
 	    !py_read_state(s, p, state, thread_pointer))
 		return 0;
-	state = py_key_value(p, thread_pointer);
+	state = p->state_kind == WIRE_PY_STATE_LIST ? py_listed_state(thread_pointer) :
+						      py_key_value(p, thread_pointer);
 	return state ? py_read_state(s, p, state, thread_pointer) : WIRE_FAULT_PY_NO_STATE;
 }
 

@@ -27,6 +27,7 @@
 #define WIRE_MAX_NAME_BYTES 512     /* qualname bytes captured (raw, kind 1/2/4 per character) */
 #define WIRE_MAX_PATH_BYTES 768     /* file name bytes captured */
 #define WIRE_MAX_LINETABLE_BYTES 1024
+#define WIRE_MAX_OWNER_BYTES 256    /* of a class's name */
 #define WIRE_COMM_LEN 16
 #define WIRE_ROW_CHUNK 1024  /* 4-byte rows in one chunk (4 KiB) */
 #define WIRE_PAGE_BITS 9     /* the row index has one entry per 512 bytes of text */
@@ -129,9 +130,10 @@ WIRE_ASSERT_SIZE(struct wire_native, 16);
 struct wire_python {
 	__u64 id;    /* code identity, or for an entry frame its address on the C stack */
 	__u32 lasti; /* bytecode offset in bytes; may be negative before the first instruction */
-	__u32 flags; /* WIRE_PY_NO_CODE: the code object could not be read, id is its address */
+	__u32 flags; /* WIRE_PY_NO_CODE, WIRE_PY_ACTIVATION */
 };
-#define WIRE_PY_NO_CODE 1u
+#define WIRE_PY_NO_CODE 1u    /* the code object could not be read, id is its address */
+#define WIRE_PY_ACTIVATION 2u /* <= 3.10: the frame is an activation of the eval loop of its own */
 WIRE_ASSERT_SIZE(struct wire_python, 16);
 
 /* wire_stack.flags */
@@ -166,9 +168,10 @@ struct wire_text {
 };
 #define WIRE_TEXT_CUT 1u   /* longer than the limit */
 #define WIRE_TEXT_FAULT 2u /* page not resident */
+#define WIRE_TEXT_BYTES 4u /* not characters but bytes: UTF-8 by custom (2.7) */
 WIRE_ASSERT_SIZE(struct wire_text, 8);
 
-/* A code object at first sight: this head, then qualname, filename and line table bytes. */
+/* A code object at first sight: this head, then qualname, filename, line table and owner bytes. */
 struct wire_code {
 	__u16 type;
 	__u16 cpu;
@@ -179,15 +182,20 @@ struct wire_code {
 	__u64 address; /* of the object, for userspace to read what was not captured */
 	__u32 tgid;
 	__u32 first_line;
-	struct wire_text qualname;
+	struct wire_text qualname; /* <= 3.10: co_name */
 	struct wire_text filename;
 	__u32 linetable_bytes; /* captured */
 	__u32 linetable_size;  /* of the object */
 	__u32 version_slot;    /* CPython version, major << 8 | minor: the line table's format */
-	__u32 pad;
+	__u32 owner_bytes;     /* captured of the class's name */
+	/* <= 3.10, of the first argument if it is called self or cls: what the class that owns the method is
+	 * found by. 0 = no such argument, or gone. */
+	__u64 argument;
+	__u64 argument_type;
 };
 #define WIRE_CODE_FAULT 1u
-WIRE_ASSERT_SIZE(struct wire_code, 80);
+#define WIRE_CODE_METHOD 2u /* the first argument is called self or cls */
+WIRE_ASSERT_SIZE(struct wire_code, 96);
 
 enum wire_proc_kind {
 	WIRE_PROC_FORK = 1,
@@ -280,13 +288,21 @@ enum wire_py_state {
 	WIRE_PY_STATE_KEY_GLIBC = 1, /* pthread key, glibc's two-level table */
 	WIRE_PY_STATE_KEY_MUSL = 2,  /* pthread key, musl's flat table */
 	WIRE_PY_STATE_TLS = 3,       /* thread-local variable at a constant distance from the thread pointer */
+	WIRE_PY_STATE_LIST = 4,      /* 2.7: no key that can be read, the interpreters' lists of threads */
+};
+
+/* How frames are linked. */
+enum wire_py_chain {
+	WIRE_PY_CHAIN_STACK = 0,   /* 3.11 on: structs in the data stack */
+	WIRE_PY_CHAIN_OBJECTS = 1, /* <= 3.10: objects on the heap */
 };
 
 /* pythons: one interpreter in one address space: its offset table and where its roots are. All
  * offsets in bytes; 0xffff = the member does not exist in this version. */
 struct wire_python_config {
-	__u64 key_address;     /* Py_tss_t {int initialized, int key} of the GIL-state key */
-	__u64 current_address; /* 3.7-3.11: runtime.gilstate.tstate_current; 0 = none */
+	__u64 key_address;     /* Py_tss_t {int initialized, int key} of the GIL-state key; 3.6: the key, negative
+				* before it exists; WIRE_PY_STATE_LIST: interp_head */
+	__u64 current_address; /* <= 3.11: the state that holds the GIL; 0 = none */
 	__u64 stamp_address;   /* counter of created code objects, global (3.12); 0 = none */
 	__s64 tls_offset;      /* WIRE_PY_STATE_TLS: distance from the thread pointer */
 	__u32 stamp_offset;    /* the counter's offset in the interpreter state (3.14+); 0 = none */
@@ -299,13 +315,13 @@ struct wire_python_config {
 	__u16 version;         /* major << 8 | minor */
 	/* PyThreadState */
 	__u16 ts_interp;
-	__u16 ts_frame;        /* current_frame (3.13+) or cframe (3.11, 3.12) */
-	__u16 ts_chunk;        /* datastack_chunk; top and limit follow */
+	__u16 ts_frame;        /* current_frame (3.13+), cframe (3.11, 3.12) or frame (<= 3.10) */
+	__u16 ts_chunk;        /* datastack_chunk; top and limit follow; <= 3.10: what is read ends 24 after it */
 	__u16 ts_thread_id;
 	/* _PyCFrame; 0xffff = no cframe */
 	__u16 cframe_current;
 	__u16 cframe_previous;
-	/* _PyInterpreterFrame */
+	/* _PyInterpreterFrame; <= 3.10: PyFrameObject, whose frame_ip is f_lasti */
 	__u16 frame_code;
 	__u16 frame_previous;
 	__u16 frame_ip;
@@ -314,25 +330,37 @@ struct wire_python_config {
 	__u16 owner_entry;     /* owner values >= this are C-stack entry frames; 0xffff = none */
 	__u16 code_tag_mask;   /* low bits of the code reference to clear (3.14+: 3) */
 	/* PyCodeObject */
-	__u16 code_flags;
+	__u16 code_flags;      /* co_flags; <= 3.10 the member 96 bytes before co_zombieframe */
 	__u16 code_first_line;
 	__u16 code_filename;
-	__u16 code_qualname;
+	__u16 code_qualname;   /* <= 3.10: co_name */
 	__u16 code_linetable;
 	__u16 code_bytes;      /* co_code_adaptive */
 	/* str and bytes */
 	__u16 str_length;
 	__u16 str_hash;
-	__u16 str_state;
+	__u16 str_state;       /* 0xffff: a byte string (2.7) */
 	__u16 str_kind_shift;
 	__u16 str_ascii_data;
 	__u16 str_compact_data;
 	__u16 bytes_size;
 	__u16 bytes_data;
+	/* <= 3.10 */
+	__u16 chain;           /* enum wire_py_chain */
+	__u16 key_plain;       /* 3.6: the key is an int and no Py_tss_t */
+	__u16 lasti_shift;     /* 1: f_lasti counts instructions (3.10) */
+	__u16 interp_threads;  /* PyInterpreterState.tstate_head; its next is its first member */
+	__u16 ts_next;
+	__u16 frame_locals;    /* f_localsplus */
+	__u16 code_argcount;
+	__u16 code_nlocals;
+	__u16 code_varnames;
+	__u16 code_cell2arg;   /* 0xffff: arguments stay in their slots (2.7) */
+	__u16 cell2arg_bytes;  /* of one element */
 	__u16 pad;
 	__u32 key_plus_one;    /* written by the kernel once the key exists; 0 = not seen yet */
 };
-WIRE_ASSERT_SIZE(struct wire_python_config, 112);
+WIRE_ASSERT_SIZE(struct wire_python_config, 136);
 
 /* stacks: what the kernel remembers of a stack it has sent. */
 struct wire_stack_state {

@@ -41,6 +41,7 @@ model::PythonFrame python_frame(const wire_python& element) {
                                                       : model::PythonFrame::Kind::kCode;
   frame.code = element.id;
   frame.lasti = static_cast<int32_t>(element.lasti);
+  frame.activation = (element.flags & WIRE_PY_ACTIVATION) != 0;
   return frame;
 }
 
@@ -249,6 +250,7 @@ void Collector::merge() {
   }
   pending_.clear();
   events_.clear();
+  finish_codes();
 }
 
 void Collector::resolve(Pending& pending) {
@@ -256,10 +258,22 @@ void Collector::resolve(Pending& pending) {
     if (!resolve_sample(pending, *sample)) return;
   } else if (auto* stack = std::get_if<model::RawStack>(&pending.item)) {
     resolve_stack(pending, *stack);
-  } else if (const auto* code = std::get_if<model::CodeObject>(&pending.item)) {
-    if (!code->complete) complete(*code);
   }
   batch_.push_back(std::move(pending.item));
+}
+
+// What the living process has to add to the code objects of this batch.
+void Collector::finish_codes() {
+  std::vector<model::CodeObject*> methods;
+  for (auto& item : batch_) {
+    auto* code = std::get_if<model::CodeObject>(&item);
+    if (code != nullptr && code->method && code->argument_type != 0) methods.push_back(code);
+  }
+  publisher_.name_methods(methods);
+  for (const auto& item : batch_) {
+    const auto* code = std::get_if<model::CodeObject>(&item);
+    if (code != nullptr && !code->complete) complete(*code);
+  }
 }
 
 void Collector::complete(const model::CodeObject& code) {

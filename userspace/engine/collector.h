@@ -71,6 +71,7 @@ class Collector {
   void add_stack(const probe::StackRecord& record);
   void resolve(Pending& pending);
   void complete(const model::CodeObject& code);
+  void finish_codes();
   bool resolve_sample(Pending& pending, model::RawSample& sample);
   void resolve_stack(const Pending& pending, model::RawStack& stack);
   void hand_over_changes();

@@ -9,6 +9,7 @@
 #include "userspace/process/proc_maps.h"
 #include "userspace/python/code_object.h"
 #include "userspace/python/describe.h"
+#include "userspace/python/method_names.h"
 
 namespace pyprof::engine {
 
@@ -191,6 +192,36 @@ void Publisher::complete(model::CodeObject code, const CodeDone& done) {
   work_.notify_one();
 }
 
+void Publisher::name_methods(std::vector<model::CodeObject*>& codes) {
+  const auto same = [](const auto* a, const auto* b) { return a->process < b->process; };
+  std::stable_sort(codes.begin(), codes.end(), same);
+  for (auto first = codes.begin(); first != codes.end();) {
+    const auto end = std::upper_bound(first, codes.end(), *first, same);
+    name_methods_of_one(std::span(first, end));
+    first = end;
+  }
+}
+
+// The reader may outlive this call: all that it touches is its own.
+void Publisher::name_methods_of_one(std::span<model::CodeObject* const> codes) {
+  const auto process = codes.front()->process;
+  const auto pid = codes.front()->pid;
+  const auto runtime = directory_.python_runtime(process);
+  if (!runtime || directory_.live_process(pid) != process) return;
+  std::vector<model::CodeObject> asked;
+  for (const auto* code : codes) asked.push_back(*code);
+  const auto names = within(kReadLimit, [pid, config = runtime->config, asked = std::move(asked)] {
+    const python::ProcessMemory memory(pid);
+    python::MethodFinder finder(memory, config);
+    std::vector<std::optional<std::string>> found;
+    for (const auto& code : asked) found.push_back(finder.find(code));
+    return found;
+  });
+  for (std::size_t i = 0; names && i < codes.size(); ++i) {
+    if ((*names)[i]) codes[i]->qualname = *(*names)[i];
+  }
+}
+
 // The address may hold another object by now: it is taken only if what was captured agrees.
 void Publisher::read_code(const model::CodeObject& code, const CodeDone& done) {
   const auto runtime = directory_.python_runtime(code.process);
@@ -206,6 +237,7 @@ void Publisher::read_code(const model::CodeObject& code, const CodeDone& done) {
   };
   if (whole.first_line != code.first_line || !known(code.line_table, whole.line_table)) return;
   if (code.complete && !known(code.qualname, whole.qualname)) return;
+  if (code.method && !code.qualname.empty()) whole.qualname = code.qualname;
   whole.process = code.process;
   whole.pid = code.pid;
   whole.id = code.id;
@@ -298,6 +330,7 @@ uint32_t Publisher::place_python(const Job& job, const LoadedFile& file, uint64_
     details.detail = "no room in the kernel's interpreter table";
   }
   PythonRuntime runtime{interpreter.runtime_address + bias, config, interpreter.runtime};
+  runtime.offsets.pthread_tid = tsd->pthread_tid;
   directory_.set_python(process, interpreter.version, interpreter.full_version, std::move(details),
                         std::move(runtime));
   return slot.value_or(WIRE_NO_SLOT);

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -41,6 +42,11 @@ class Publisher {
   // not resident), if the process still has it. `done` as above; not called if it is gone.
   void complete(model::CodeObject code, const CodeDone& done);
 
+  // Methods of CPython up to 3.10, in whose place the kernel knows the class of their first argument
+  // only: names them after the class that defines them, where the process still tells. Waits for
+  // that, at most 100 ms for each process, on the caller's thread.
+  void name_methods(std::vector<model::CodeObject*>& codes);
+
   // Forgets all scans and completions; when it returns no `done` is running or will be called.
   void cancel_calls();
 
@@ -72,6 +78,7 @@ class Publisher {
   void call(std::unique_lock<std::mutex>& lock, const std::function<void()>& work);
   void learn(Job& job);
   void read_code(const model::CodeObject& code, const CodeDone& done);
+  void name_methods_of_one(std::span<model::CodeObject* const> codes);
   bool build(const Job& job, bool may_read, std::vector<wire_mapping>& mappings, uint32_t& python);
   const LoadedFile* file_of(const Job& job, const process::MappedRange& range, bool may_read,
                             uint64_t& bias, bool& missing);

@@ -32,6 +32,7 @@ struct PythonFrame {
   uint64_t code = 0;     // code identity; the code object's address if kUnreadable
   uint64_t address = 0;  // kEntry: address of the entry frame on the C stack
   int32_t lasti = 0;     // bytecode offset in bytes
+  bool activation = false;  // <= 3.10: an activation of the eval loop of its own
 };
 
 // A stack at its first sight. Frames are innermost first.
@@ -68,13 +69,17 @@ struct CodeObject {
   uint64_t id = 0;
   uint64_t address = 0;
   int32_t pid = 0;
-  std::string qualname;  // UTF-8; empty if not captured
+  std::string qualname;  // UTF-8; empty if not captured; <= 3.10: "Class.method" or co_name
   std::string filename;  // UTF-8
   uint32_t first_line = 0;
   std::string line_table;         // raw bytes
   uint32_t line_table_bytes = 0;  // of the object; more than line_table.size() if it was cut
   uint16_t version = 0;           // CPython major << 8 | minor
   bool complete = true;           // names and table were all captured
+  // <= 3.10, where the first argument is called self or cls: what the class is found by.
+  bool method = false;
+  uint64_t argument = 0;       // its object, 0 = gone
+  uint64_t argument_type = 0;  // the object's type
 };
 
 }  // namespace pyprof::model

@@ -56,11 +56,11 @@ Parsed<Record> parse_code(std::span<const uint8_t> bytes) {
   if (bytes.size() < sizeof(wire_code)) return Malformed::kShort;
   const auto head = head_of<wire_code>(bytes);
   if (head.qualname.bytes > WIRE_MAX_NAME_BYTES || head.filename.bytes > WIRE_MAX_PATH_BYTES ||
-      head.linetable_bytes > WIRE_MAX_LINETABLE_BYTES) {
+      head.linetable_bytes > WIRE_MAX_LINETABLE_BYTES || head.owner_bytes > WIRE_MAX_OWNER_BYTES) {
     return Malformed::kLimit;
   }
   const auto payload = bytes.subspan(sizeof head);
-  const std::size_t needed = head.qualname.bytes + head.filename.bytes + head.linetable_bytes;
+  const std::size_t needed = head.qualname.bytes + head.filename.bytes + head.linetable_bytes + head.owner_bytes;
   if (needed > payload.size()) return Malformed::kShort;
   return CodeBytes{head, payload};
 }

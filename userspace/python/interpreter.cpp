@@ -9,6 +9,7 @@
 
 #include "userspace/python/code_counter.h"
 #include "userspace/python/describe.h"
+#include "userspace/python/interpreter_legacy.h"
 
 namespace pyprof::python {
 namespace {
@@ -89,7 +90,14 @@ std::string minor_text(uint16_t version) {
   return std::to_string(version >> 8) + "." + std::to_string(version & 0xff);
 }
 
-// From Py_Version (3.11 on), else the library's name and its constants.
+// sizeof(_PyRuntimeState); 0 = unknown.
+uint64_t runtime_bytes(const elf::ElfFile& file) {
+  const auto symbol = file.find_symbol("_PyRuntime");
+  return symbol ? symbol->bytes : 0;
+}
+
+// From Py_Version (3.11 on), else the library's name and its constants. Before 3.11 a file with
+// another name is known by what it exports.
 void find_version_of(const elf::ElfFile& file, std::string_view path, InterpreterFile& found) {
   if (const auto version_hex = read_version_symbol(file)) {
     found.version = static_cast<uint16_t>(*version_hex >> 16);
@@ -104,13 +112,36 @@ void find_version_of(const elf::ElfFile& file, std::string_view path, Interprete
     found.version = 0;
     return;
   }
+  if (found.version == 0) {
+    found.version = found.runtime_address ? version_of_runtime(runtime_bytes(file))
+                                          : version_without_runtime(file);
+    if (found.version) minor = minor_text(found.version);
+  }
   found.full_version = patch_in_constants(file, minor);
   if (found.full_version.empty()) found.full_version = minor;
+}
+
+// 2.7 and 3.6. 3.6's key is as good as later ones; 2.7's values are in a list of their own, so that
+// the list of threads is searched instead; also where 3.6's key isn't found.
+void fill_without_runtime(const elf::ElfFile& file, InterpreterFile& found) {
+  const auto current = file.find_symbol("_PyThreadState_Current");
+  const auto list = find_interpreter_list(file);
+  const auto key = found.config.key_plain ? find_state_key(file) : std::nullopt;
+  if (!current || (!list && !key)) {
+    found.unsupported = "CPython " + minor_text(found.version) + ": its thread states were not found";
+    found.reason = model::Unsupported::kThreadState;
+    return;
+  }
+  found.runtime_address = list.value_or(0);
+  found.config.current_address = current->address;
+  found.config.key_address = key.value_or(found.runtime_address);
+  if (!key) found.config.state_kind = WIRE_PY_STATE_LIST;
 }
 
 void fill_from_row(const elf::ElfFile& file, const VersionRow& row, InterpreterFile& found) {
   found.runtime = row.runtime;
   found.config = row.config;
+  if (row.runtime_key == 0) return fill_without_runtime(file, found);
   found.config.key_address = found.runtime_address + row.runtime_key;
   if (row.runtime_current != kNoMember)
     found.config.current_address = found.runtime_address + row.runtime_current;
@@ -119,10 +150,29 @@ void fill_from_row(const elf::ElfFile& file, const VersionRow& row, InterpreterF
     found.config.stamp_offset = find_interpreter_code_counter(file).value_or(0);
 }
 
+// Why a file is not of the version that it says it is; before 3.11 nothing else tells its layout.
+std::string contradiction(const elf::ElfFile& file, const VersionRow* row,
+                          const InterpreterFile& found) {
+  constexpr uint16_t kFirstWithRuntime = 0x307, kFirstWithVersion = 0x30b;
+  if (!found.version || found.version >= kFirstWithVersion) return "";
+  const bool has_runtime = found.version >= kFirstWithRuntime;
+  if (has_runtime != (found.runtime_address != 0) ||
+      (!has_runtime && row != nullptr && version_without_runtime(file) != found.version))
+    return "the file exports what another version does";
+  if (has_runtime && row == nullptr && find_version(found.version) != nullptr)
+    return "its _PyRuntime has " + std::to_string(runtime_bytes(file)) +
+           " bytes, as in no known build";
+  return "";
+}
+
 void fill_supported(const elf::ElfFile& file, bool free_threaded, InterpreterFile& found) {
   const std::string name =
       found.version ? "CPython " + minor_text(found.version) : "CPython of unknown version";
-  const VersionRow* row = find_version(found.version);
+  const VersionRow* row = find_version(found.version, runtime_bytes(file));
+  if (const std::string why = contradiction(file, row, found); !why.empty()) {
+    found.unsupported = name + ": " + why;
+    return;
+  }
   if (free_threaded || row == nullptr) {
     found.unsupported = name + (free_threaded ? " free-threaded" : "") + ": not supported yet";
     if (!found.version) found.reason = model::Unsupported::kVersionUnknown;
@@ -166,8 +216,12 @@ std::optional<TsdLayout> glibc_layout(const elf::ElfFile& file) {
                      data_size <= 64 && data_offset <= data_size - 8 &&
                      table_offset >= 32 * data_size && table_offset < 0x8000;
   if (!usual) return std::nullopt;
+  uint32_t tid_bits = 0, tid_offset = 0;
+  const bool tid = read_description(file, "_thread_db_pthread_tid", tid_bits, tid_offset) &&
+                   tid_bits == 32 && tid_offset < 0x8000;
   return TsdLayout{WIRE_PY_STATE_KEY_GLIBC, static_cast<uint16_t>(table_offset),
-                   static_cast<uint16_t>(data_size), static_cast<uint16_t>(data_offset)};
+                   static_cast<uint16_t>(data_size), static_cast<uint16_t>(data_offset),
+                   static_cast<uint16_t>(tid ? tid_offset : 0)};
 }
 
 // musl's pthread_getspecific on x86-64 begins: mov %fs:0,%rax; mov tsd(%rax),%rax. Not every
@@ -184,7 +238,7 @@ std::optional<TsdLayout> musl_layout(const elf::ElfFile& file) {
     return std::nullopt;
   std::memcpy(&tsd, code.data() + sizeof(kStart), sizeof(tsd));
   if (tsd >= kMaxTsd) return std::nullopt;
-  return TsdLayout{WIRE_PY_STATE_KEY_MUSL, static_cast<uint16_t>(tsd), 8, 0};
+  return TsdLayout{WIRE_PY_STATE_KEY_MUSL, static_cast<uint16_t>(tsd), 8, 0, 0};
 }
 
 }  // namespace
@@ -218,7 +272,7 @@ wire_python_config make_config(const InterpreterFile& file, uint64_t load_bias,
   config.key_address += load_bias;
   if (config.current_address) config.current_address += load_bias;
   if (config.stamp_address) config.stamp_address += load_bias;
-  config.state_kind = tsd.state_kind;
+  if (config.state_kind != WIRE_PY_STATE_LIST) config.state_kind = tsd.state_kind;
   config.tsd_level1 = tsd.level1;
   config.tsd_data_size = tsd.data_size;
   config.tsd_data_offset = tsd.data_offset;

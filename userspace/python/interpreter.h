@@ -23,7 +23,7 @@ struct InterpreterFile {
   model::Unsupported reason = model::Unsupported::kVersion;  // the same, if not supported
   std::string path;                                          // as given to inspect()
   std::string build;             // "shared", "static, free-threaded, JIT"
-  uint64_t runtime_address = 0;  // of _PyRuntime, 0 before 3.7
+  uint64_t runtime_address = 0;  // of _PyRuntime; of interp_head before 3.7; 0 = unknown
   wire_python_config config{};   // without the thread-specific data layout; if supported
   RuntimeOffsets runtime;        // for read_thread_names(); if supported
 
@@ -31,7 +31,8 @@ struct InterpreterFile {
 };
 
 // Empty = not an interpreter; also for files that merely link against libpython. `path` is only
-// used for the version of interpreters before 3.11 that say it nowhere else.
+// used for the version of interpreters before 3.11 that say it nowhere else. Up to 3.10 the version
+// has to agree with what the file exports and with the size of its _PyRuntime.
 [[nodiscard]] std::optional<InterpreterFile> inspect(const elf::ElfFile& file,
                                                      std::string_view path);
 
@@ -41,6 +42,7 @@ struct TsdLayout {
   uint16_t level1 = 0;      // from the thread pointer
   uint16_t data_size = 0;
   uint16_t data_offset = 0;
+  uint16_t pthread_tid = 0;  // thread id in the C library's descriptor, 0 = unknown
 };
 
 // For libc.so.6, libpthread.so.0 (glibc before 2.34) and musl's libc; empty for any other file.

@@ -10,11 +10,14 @@
 namespace pyprof::python {
 namespace {
 
-// Equal in 3.11 to 3.14.
+// Equal in 2.7 to 3.14 where not said otherwise.
 constexpr uint64_t kObjectType = 8;      // PyObject.ob_type
 constexpr uint64_t kTypeBasicSize = 32;  // PyTypeObject
 constexpr uint64_t kTypeFlags = 168;
-constexpr uint64_t kDictKeys = 32;  // PyDictObject: ma_keys, ma_values
+constexpr uint64_t kTypeDictOffset = 288;
+constexpr uint64_t kDictMask = 32;  // PyDictObject of 2.7: ma_mask, ma_table
+constexpr uint64_t kDictKeys = 32;  // 3.6 on: ma_keys, ma_values
+constexpr uint64_t kInteger = 16;   // PyIntObject.ob_ival, 2.7
 constexpr uint64_t kLongTag = 16;   // PyLongObject: ob_size or lv_tag, then digits
 constexpr uint64_t kLongDigits = 24;
 constexpr uint64_t kManagedDict = 24;  // in front of the object
@@ -22,7 +25,9 @@ constexpr uint64_t kManagedValues = 32;
 
 constexpr uint64_t kFlagManagedDict = 1 << 4;  // tp_flags
 constexpr uint64_t kFlagInlineValues = 1 << 2;
+constexpr uint64_t kFlagInt = 1 << 23;  // 2.7
 constexpr uint64_t kFlagLong = 1 << 24;
+constexpr uint64_t kFlagBytes = 1 << 27;
 constexpr uint64_t kFlagText = 1 << 28;
 constexpr uint64_t kFlagDict = 1 << 29;
 
@@ -42,6 +47,20 @@ struct DictKeys {
   int64_t entries;
 };
 static_assert(sizeof(DictKeys) == 32);
+
+// The same in 3.6 to 3.10: an index with one element per slot, then the entries.
+struct LookupKeys {
+  uint64_t references;
+  int64_t slots;
+  uint64_t lookup;
+  int64_t usable;
+  int64_t entries;
+};
+static_assert(sizeof(LookupKeys) == 40);
+
+uint64_t index_bytes(int64_t slots) {
+  return static_cast<uint64_t>(slots) * (slots <= 0xff ? 1 : slots <= 0xffff ? 2 : 4);
+}
 
 enum DictKind : uint8_t { kGeneral = 0, kUnicode = 1, kSplit = 2 };
 
@@ -67,7 +86,24 @@ bool ObjectReader::has_type_flag(uint64_t object, uint64_t flag) const {
          memory_.read_value(type + kTypeFlags, flags) && (flags & flag);
 }
 
+// 2.7's str.
+std::optional<RemoteText> ObjectReader::byte_text(uint64_t object, std::size_t max_bytes) const {
+  uint64_t length = 0;
+  if (!has_type_flag(object, kFlagBytes) ||
+      !memory_.read_value(object + config_.str_length, length))
+    return std::nullopt;
+  RemoteText result;
+  result.whole = length <= max_bytes;
+  std::vector<uint8_t> bytes(std::min<std::size_t>(length, max_bytes));
+  if (!bytes.empty() &&
+      !memory_.read(object + config_.str_ascii_data, bytes.data(), bytes.size()))
+    return std::nullopt;
+  result.utf8 = decode_bytes(bytes);
+  return result;
+}
+
 std::optional<RemoteText> ObjectReader::text(uint64_t object, std::size_t max_bytes) const {
+  if (config_.str_state == kNoMember) return byte_text(object, max_bytes);
   uint64_t length = 0;
   uint32_t state = 0;
   if (!has_type_flag(object, kFlagText) ||
@@ -101,6 +137,11 @@ std::optional<uint64_t> ObjectReader::integer(uint64_t object) const {
   constexpr uint64_t kMaxDigits = 3;
   uint64_t tag = 0;
   uint32_t digits[kMaxDigits] = {};
+  int64_t plain = 0;
+  if (config_.version < 0x300 && has_type_flag(object, kFlagInt)) {
+    if (!memory_.read_value(object + kInteger, plain) || plain < 0) return std::nullopt;
+    return static_cast<uint64_t>(plain);
+  }
   if (!has_type_flag(object, kFlagLong) || !memory_.read_value(object + kLongTag, tag))
     return std::nullopt;
   // 3.12 on: digits << 3 | sign, where 0 is positive; before: a signed number of digits
@@ -123,10 +164,33 @@ std::vector<ObjectReader::Entry> ObjectReader::table_entries(uint64_t keys, uint
       head.index_bits > kMaxIndexBits || head.entries <= 0 || head.entries > kMaxDictEntries ||
       (head.kind == kSplit && !values))
     return {};
-  const auto count = static_cast<std::size_t>(head.entries);
   const std::size_t words = head.kind == kGeneral ? 3 : 2;  // hash, key, value or key, value
+  return entries_at(keys + sizeof(head) + (uint64_t{1} << head.index_bits),
+                    static_cast<std::size_t>(head.entries), words, values);
+}
+
+// 3.6 to 3.10.
+std::vector<ObjectReader::Entry> ObjectReader::lookup_entries(uint64_t keys,
+                                                              uint64_t values) const {
+  LookupKeys head;
+  if (!keys || !memory_.read_value(keys, head) || head.entries <= 0 ||
+      head.entries > kMaxDictEntries || head.slots <= 0 || head.slots > INT32_MAX)
+    return {};
+  return entries_at(keys + sizeof(head) + index_bytes(head.slots),
+                    static_cast<std::size_t>(head.entries), 3, values);
+}
+
+// 2.7: a table of slots, free ones have no value.
+std::vector<ObjectReader::Entry> ObjectReader::slot_entries(uint64_t object) const {
+  uint64_t table[2];  // mask, address
+  if (!memory_.read_value(object + kDictMask, table) || table[0] >= 4 * kMaxDictEntries) return {};
+  return entries_at(table[1], table[0] + 1, 3, 0);
+}
+
+std::vector<ObjectReader::Entry> ObjectReader::entries_at(uint64_t first, std::size_t count,
+                                                          std::size_t words,
+                                                          uint64_t values) const {
   std::vector<uint64_t> table(count * words), separate(values ? count : 0);
-  const uint64_t first = keys + sizeof(head) + (uint64_t{1} << head.index_bits);
   if (!memory_.read(first, table.data(), table.size() * sizeof(table[0]))) return {};
   if (values && (count > kMaxSharedKeys || !memory_.read(values, separate.data(), count * 8)))
     return {};
@@ -142,8 +206,10 @@ std::vector<ObjectReader::Entry> ObjectReader::table_entries(uint64_t keys, uint
 
 std::vector<ObjectReader::Entry> ObjectReader::dict_entries(uint64_t object) const {
   uint64_t tables[2];  // keys, values
-  if (!has_type_flag(object, kFlagDict) || !memory_.read_value(object + kDictKeys, tables))
-    return {};
+  if (!has_type_flag(object, kFlagDict)) return {};
+  if (config_.version < 0x300) return slot_entries(object);
+  if (!memory_.read_value(object + kDictKeys, tables)) return {};
+  if (config_.version < 0x30b) return lookup_entries(tables[0], tables[1]);
   const uint64_t values = tables[1] ? tables[1] + values_offset(runtime_.attributes) : 0;
   return table_entries(tables[0], values);
 }
@@ -166,6 +232,14 @@ uint64_t ObjectReader::valid_values(uint64_t head_address) const {
 
 uint64_t ObjectReader::attribute(uint64_t object, std::string_view name) const {
   uint64_t type = 0, keys = 0, basic_size = 0, dict = 0, values = 0;
+  if (runtime_.attributes == AttributeStorage::kDict) {
+    int64_t offset = 0;
+    if (!memory_.read_value(object + kObjectType, type) ||
+        !memory_.read_value(type + kTypeDictOffset, offset) || offset <= 0 ||
+        !memory_.read_value(object + static_cast<uint64_t>(offset), dict))
+      return 0;
+    return dict_value(dict, name);
+  }
   if (!has_type_flag(object, kFlagManagedDict) || !memory_.read_value(object + kObjectType, type) ||
       !memory_.read_value(type + runtime_.type_cached_keys, keys) ||
       !memory_.read_value(object - kManagedDict, dict))
@@ -181,6 +255,8 @@ uint64_t ObjectReader::attribute(uint64_t object, std::string_view name) const {
       if (dict || !has_type_flag(object, kFlagInlineValues)) break;
       if (!memory_.read_value(type + kTypeBasicSize, basic_size)) return 0;
       values = valid_values(object + basic_size);
+      break;
+    case AttributeStorage::kDict:
       break;
   }
   if (dict) return dict_value(dict, name);

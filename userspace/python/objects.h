@@ -11,7 +11,7 @@
 #include "userspace/python/memory.h"
 #include "userspace/python/versions.h"
 
-// Reads CPython objects (3.11 on, builds with a GIL) of another process. Each function reads a
+// Reads CPython objects (2.7 and 3.6 on, builds with a GIL) of another process. Each function reads a
 // bounded number of bytes, whatever the process holds.
 namespace pyprof::python {
 
@@ -32,7 +32,7 @@ class ObjectReader {
                const RuntimeOffsets& runtime)
       : memory_(memory), config_(config), runtime_(runtime) {}
 
-  // A str; empty = not readable or not a str. At most `max_bytes` of its characters are read.
+  // A str (2.7: a byte string); empty = not readable or not a str. At most `max_bytes` of its characters are read.
   [[nodiscard]] std::optional<RemoteText> text(uint64_t object, std::size_t max_bytes) const;
   // A str that equals `expected` (ASCII).
   [[nodiscard]] bool text_is(uint64_t object, std::string_view expected) const;
@@ -44,12 +44,18 @@ class ObjectReader {
   [[nodiscard]] uint64_t dict_value(uint64_t object, std::string_view key) const;
   // An attribute of an instance of a class written in Python; 0 = none.
   [[nodiscard]] uint64_t attribute(uint64_t object, std::string_view name) const;
+  // Whether its type has all of these Py_TPFLAGS.
+  [[nodiscard]] bool has_type_flag(uint64_t object, uint64_t flag) const;
 
  private:
   std::vector<Entry> table_entries(uint64_t keys, uint64_t values) const;
   uint64_t find(const std::vector<Entry>& entries, std::string_view key) const;
+  std::vector<Entry> entries_at(uint64_t first, std::size_t count, std::size_t words,
+                                uint64_t values) const;
+  std::vector<Entry> slot_entries(uint64_t object) const;
+  std::vector<Entry> lookup_entries(uint64_t keys, uint64_t values) const;
   uint64_t valid_values(uint64_t head_address) const;
-  bool has_type_flag(uint64_t object, uint64_t flag) const;
+  std::optional<RemoteText> byte_text(uint64_t object, std::size_t max_bytes) const;
 
   const Memory& memory_;
   const wire_python_config& config_;

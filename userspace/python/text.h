@@ -17,8 +17,13 @@ namespace pyprof::python {
 // A last character that was cut is left out.
 [[nodiscard]] std::string decode_text(std::span<const uint8_t> bytes, uint8_t kind);
 
+// The same for bytes that are UTF-8 by custom, such as names and paths in Python 2.7: what isn't
+// is taken for Latin-1 as a whole.
+[[nodiscard]] std::string decode_bytes(std::span<const uint8_t> bytes);
+
 // A wire_code record with its trailing bytes. `complete` is false if a name or the line table was
-// cut or could not be read; what is there is kept. Fails if the record contradicts its size.
+// cut or could not be read; what is there is kept. Up to 3.10 `qualname` is co_name, behind the
+// captured class's name and a dot if there is one. Fails if the record contradicts its size.
 [[nodiscard]] Result<model::CodeObject> decode_code(std::span<const uint8_t> record);
 
 }  // namespace pyprof::python

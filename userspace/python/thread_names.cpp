@@ -40,7 +40,7 @@ class ThreadLister {
       : memory_(memory), config_(config), offsets_(offsets), objects_(memory, config, offsets) {}
 
   void add_interpreter(uint64_t interpreter, std::map<int32_t, std::string>& names) const {
-    const NativeIds ids = native_ids(interpreter);
+    const NativeIds ids = offsets_.thread_native_id ? native_ids(interpreter) : NativeIds{};
     uint64_t modules = 0, threading = 0;
     if (!memory_.read_value(interpreter + offsets_.interp_modules, modules)) return;
     const uint64_t module = objects_.dict_value(modules, "threading");
@@ -67,15 +67,26 @@ class ThreadLister {
     return ids;
   }
 
+  // Up to 3.10 CPython doesn't keep it, but the C library does, in what pthread_self() points to.
+  std::optional<int32_t> native_id(uint64_t identity, const NativeIds& ids) const {
+    if (const auto known = ids.find(identity); known != ids.end()) return known->second;
+    int32_t id = 0;
+    if (offsets_.thread_native_id || !offsets_.pthread_tid ||
+        !memory_.read_value(identity + offsets_.pthread_tid, id) || id <= 0)
+      return std::nullopt;
+    return id;
+  }
+
   // An entry of threading._active: pthread_self() -> Thread.
   void add_thread(const ObjectReader::Entry& entry, const NativeIds& ids,
                   std::map<int32_t, std::string>& names) const {
     const auto identity = objects_.integer(entry.key);
     if (!identity) return;
-    const auto native = ids.find(*identity);
-    if (native == ids.end()) return;
-    const auto name = objects_.text(objects_.attribute(entry.value, "_name"), kMaxNameBytes);
-    if (name && !name->utf8.empty()) names[native->second] = name->utf8;
+    const auto native = native_id(*identity, ids);
+    if (!native) return;
+    const char* attribute = config_.version < 0x300 ? "_Thread__name" : "_name";
+    const auto name = objects_.text(objects_.attribute(entry.value, attribute), kMaxNameBytes);
+    if (name && !name->utf8.empty()) names[*native] = name->utf8;
   }
 
   const Memory& memory_;

@@ -5,6 +5,8 @@
 #include <array>
 #include <cstring>
 
+#include "userspace/python/versions_legacy.h"
+
 namespace pyprof::python {
 namespace {
 
@@ -223,10 +225,25 @@ Error bad_offsets(const VersionRow& row) {
 
 }  // namespace
 
-const VersionRow* find_version(uint16_t version) {
+const VersionRow* find_version(uint16_t version, uint64_t runtime_bytes) {
   const auto* row = std::find_if(kRows.begin(), kRows.end(),
                                  [version](const VersionRow& r) { return r.version == version; });
-  return row == kRows.end() ? nullptr : row;
+  if (row != kRows.end()) return row;
+  const VersionRow* found = nullptr;
+  for (const VersionRow& legacy : legacy_rows()) {
+    if (legacy.version != version) continue;
+    if (!runtime_bytes || !legacy.runtime_bytes || runtime_bytes == legacy.runtime_bytes)
+      found = &legacy;
+  }
+  return found;
+}
+
+uint16_t version_of_runtime(uint64_t runtime_bytes) {
+  const auto rows = legacy_rows();
+  const auto row = std::find_if(rows.begin(), rows.end(), [runtime_bytes](const VersionRow& r) {
+    return r.runtime_bytes && r.runtime_bytes == runtime_bytes;
+  });
+  return row == rows.end() ? 0 : row->version;
 }
 
 bool read_debug_head(std::span<const uint8_t> runtime, DebugHead& head) {

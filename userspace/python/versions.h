@@ -16,11 +16,12 @@ namespace pyprof::python {
 
 constexpr uint16_t kNoMember = 0xffff;
 
-// Where the attributes of an instance with a managed dict are.
+// Where the attributes of an instance are.
 enum class AttributeStorage : uint8_t {
   kTwoPointers,    // 3.11: a values pointer and a dict pointer in front of the object
   kTaggedPointer,  // 3.12: one pointer, bit 0 set if it is to values
   kInline,         // 3.13 on: values behind the object, a dict pointer in front
+  kDict,           // to 3.10: a dict pointer at the type's tp_dictoffset
 };
 
 // What is read to list threads; bytes, in the struct the name says.
@@ -33,6 +34,8 @@ struct RuntimeOffsets {
   uint16_t thread_native_id = 0;
   uint16_t type_cached_keys = 0;  // PyHeapTypeObject
   AttributeStorage attributes = AttributeStorage::kInline;
+  uint16_t pthread_tid = 0;  // of the C library's descriptor, 0 = unknown; used where
+                             // thread_native_id doesn't exist (to 3.10)
 };
 
 // A member of one of the two structs above and the place of its offset in _Py_DebugOffsets.
@@ -46,6 +49,7 @@ struct VersionRow {
   uint16_t version = 0;                  // major << 8 | minor
   uint16_t runtime_key = 0;              // of _PyRuntimeState: gilstate.autoTSSkey
   uint16_t runtime_current = kNoMember;  // gilstate.tstate_current, to 3.11
+  uint16_t runtime_bytes = 0;            // sizeof(_PyRuntimeState), 3.7 to 3.10: one per layout
   uint16_t debug_bytes = 0;              // sizeof(_Py_DebugOffsets), 0 = none
   uint16_t debug_code_generation = 0;    // position of code_object_generation in it, 0 = none
   wire_python_config config{};           // addresses are 0
@@ -54,8 +58,12 @@ struct VersionRow {
   std::span<const DebugMember<RuntimeOffsets>> debug_runtime{};
 };
 
-// nullptr = not supported.
-[[nodiscard]] const VersionRow* find_version(uint16_t version);
+// nullptr = not supported. `runtime_bytes`: sizeof(_PyRuntimeState) as the file says it, 0 = unknown;
+// up to 3.10 it tells layouts of one version apart, the newest is taken if it is unknown.
+[[nodiscard]] const VersionRow* find_version(uint16_t version, uint64_t runtime_bytes = 0);
+
+// The version up to 3.10 whose _PyRuntimeState has this size; 0 = none.
+[[nodiscard]] uint16_t version_of_runtime(uint64_t runtime_bytes);
 
 // The head of _Py_DebugOffsets, equal in all versions that have it.
 struct DebugHead {

@@ -32,6 +32,7 @@ constexpr auto kExact = std::to_array({
     "coro_wrapper_iternext"sv,
     "coro_wrapper_send"sv,
     "do_call_core"sv,
+    "ext_do_call"sv,
     "fast_function"sv,
     "function_call"sv,
     "function_code_fastcall"sv,
@@ -40,6 +41,7 @@ constexpr auto kExact = std::to_array({
     "import_find_and_load"sv,
     "import_from"sv,
     "import_name"sv,
+    "instance_call"sv,
     "instancemethod_call"sv,
     "lookup_maybe_method"sv,
     "lookup_method"sv,
@@ -140,6 +142,10 @@ static_assert(no_prefix_begins_another());
 bool is_eval_loop(std::string_view symbol) {
   const std::string_view name = without_suffix(symbol);
   return name == "_PyEval_EvalFrameDefault" || name == "PyEval_EvalFrameEx";
+}
+
+bool is_eval_caller(std::string_view symbol) {
+  return without_suffix(symbol) == "PyEval_EvalFrameEx";
 }
 
 bool is_interpreter_internal(std::string_view symbol) {

@@ -11,6 +11,9 @@ namespace pyprof::symbolize {
 // An activation of the eval loop, in any part that the compiler split off.
 bool is_eval_loop(std::string_view symbol);
 
+// The eval loop of 2.7; later a function that may call it.
+bool is_eval_caller(std::string_view symbol);
+
 // The eval loop and all else that reports hide by default.
 bool is_interpreter_internal(std::string_view symbol);
 

@@ -22,6 +22,10 @@ class Merger {
   }
 
   std::vector<MergedFrame> run() {
+    if (!stack_.python.empty() && stack_.python.front().activation) {
+      run_by_activation();
+      return std::move(merged_);
+    }
     for (uint32_t i = 0; i < stack_.python.size(); ++i) {
       if (stack_.python[i].kind == model::PythonFrame::Kind::kEntry) {
         end_run(i);
@@ -33,6 +37,34 @@ class Merger {
   }
 
  private:
+  // CPython up to 3.10: one activation for each Python frame, the innermost first.
+  void run_by_activation() {
+    std::vector<uint32_t> evals;
+    for (uint32_t k = 0; k < stack_.native.size(); ++k) {
+      if (is_eval_(k)) {
+        evals.push_back(k);
+      }
+    }
+    const auto count = static_cast<uint32_t>(stack_.python.size());
+    const std::size_t unlinked = is_first_unlinked(evals) ? 1 : 0;
+    for (std::size_t i = unlinked; i < evals.size() && run_first_ < count; ++i) {
+      emit_native_until(evals[i]);
+      const bool rest = stack_.native_end == 0 && i + 1 == evals.size();
+      emit_python_until(rest ? count : run_first_ + 1);
+    }
+    if (run_first_ < count) {
+      emit_cut_native();
+    }
+    end_chain();
+  }
+
+  // An activation links its frame some instructions after it was entered and unlinks it some before
+  // it leaves. In between it is one more than there are frames.
+  [[nodiscard]] bool is_first_unlinked(const std::vector<uint32_t>& evals) const {
+    return stack_.native_end == 0 && stack_.python_end == 0 && !evals.empty() &&
+           evals.front() == 0 && evals.size() == stack_.python.size() + 1;
+  }
+
   // Places the code frames [run_first_, entry) at the activation that holds the entry.
   void end_run(uint32_t entry) {
     const uint64_t address = stack_.python[entry].address;

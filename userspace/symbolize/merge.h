@@ -13,7 +13,8 @@
 // the frame below. CPython 3.12+ keeps the entry frame that ends a run of Python frames, and 3.11
 // the run's cframe, on the C stack of the eval activation that runs them. So the native frame whose
 // range holds an entry's address is the one that executes the run, exactly, without counting
-// frames.
+// frames. CPython up to 3.10 has an activation for each Python frame and no such marks: there they
+// are paired from the innermost on.
 namespace pyprof::symbolize {
 
 struct MergedFrame {
@@ -30,7 +31,8 @@ struct MergedFrame {
 };
 
 // Says whether native frame `index` is an activation of the eval loop. Asked only to place a run
-// whose entry frame is missing because the Python chain was cut.
+// whose entry frame is missing because the Python chain was cut, and of every frame of CPython up to
+// 3.10.
 using EvalPredicate = std::function<bool(uint32_t index)>;
 
 // Innermost first; every native and every Python code frame of `stack` appears once. Linear in the

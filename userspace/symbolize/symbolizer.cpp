@@ -163,7 +163,7 @@ PreparedStack Symbolizer::make_prepared(const model::RawStack& raw, uint64_t now
   prepared.made_ns = now_ns;
   append_kernel(raw, now_ns, prepared);
   const auto merged =
-      merge(raw, [&](uint32_t index) { return is_eval(raw.native[index], now_ns); });
+      merge(raw, [&](uint32_t index) { return is_eval(raw.native, index, now_ns); });
   for (std::size_t i = 0; i < merged.size(); ++i) {
     switch (merged[i].kind) {
       case MergedFrame::Kind::kNative:
@@ -353,9 +353,23 @@ uint32_t Symbolizer::module_number(model::FileId file) {
   return known->second;
 }
 
-bool Symbolizer::is_eval(const model::NativeFrame& frame, uint64_t now_ns) {
-  return frame.where.file != 0 && opener_.is_interpreter(frame.where.file) &&
-         is_eval_loop(native_symbols_.find(frame.where.file, frame.where.address - 1, now_ns).raw);
+std::string_view Symbolizer::interpreter_symbol(const model::NativeFrame& frame, uint64_t now_ns) {
+  if (frame.where.file == 0 || !opener_.is_interpreter(frame.where.file)) {
+    return {};
+  }
+  const uint64_t address = frame.where.address - (frame.exact ? 0 : 1);
+  return native_symbols_.find(frame.where.file, address, now_ns).raw;
+}
+
+// From 3.6 on PyEval_EvalFrameEx only calls the eval loop, if the compiler left it a frame at all.
+bool Symbolizer::is_eval(const std::vector<model::NativeFrame>& frames, uint32_t index,
+                         uint64_t now_ns) {
+  const std::string symbol(interpreter_symbol(frames[index], now_ns));
+  if (!is_eval_loop(symbol) || index == 0 || !is_eval_caller(symbol)) {
+    return is_eval_loop(symbol);
+  }
+  const std::string_view callee = interpreter_symbol(frames[index - 1], now_ns);
+  return !is_eval_loop(callee) || is_eval_caller(callee);
 }
 
 }  // namespace pyprof::symbolize

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -95,7 +96,8 @@ class Symbolizer {
   uint32_t python_frame(model::ProcessId process, const model::PythonFrame& python, int32_t lasti);
   uint32_t marker_frame(const char* label);
   uint32_t module_number(model::FileId file);
-  bool is_eval(const model::NativeFrame& frame, uint64_t now_ns);
+  std::string_view interpreter_symbol(const model::NativeFrame& frame, uint64_t now_ns);
+  bool is_eval(const std::vector<model::NativeFrame>& frames, uint32_t index, uint64_t now_ns);
 
   FileOpener& opener_;
   KernelSymbols& kernel_symbols_;

@@ -28,6 +28,7 @@
 #define bpf_map_update_elem(map, key, value, flags) fake_map_update(map, key, value, flags)
 #define bpf_map_delete_elem(map, key) fake_map_delete(map, key)
 #define bpf_probe_read_user(to, bytes, from) fake_read_user(to, bytes, (uintptr_t)(from))
+#define bpf_probe_read_user_str(to, bytes, from) fake_read_user_str(to, bytes, (uintptr_t)(from))
 #define bpf_ringbuf_output(map, data, bytes, flags) \
   ((void)(flags), fake_ring_output(map, data, bytes))
 #define bpf_get_stack(ctx, to, bytes, flags) ((void)(ctx), fake_kernel_stack(to, bytes))

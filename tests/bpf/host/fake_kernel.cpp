@@ -183,6 +183,16 @@ long fake_map_delete(const void* map, const void* key) {
 long fake_read_user(void* to, uint32_t bytes, uint64_t from) {
   return FakeKernel::get().read_user(to, bytes, from);
 }
+// The kernel's meaning: the length with the end, cut to `bytes`.
+long fake_read_user_str(void* to, uint32_t bytes, uint64_t from) {
+  auto* text = static_cast<char*>(to);
+  for (uint32_t i = 0; i < bytes; ++i) {
+    if (const long fault = fake_read_user(text + i, 1, from + i)) return fault;
+    if (!text[i]) return i + 1;
+  }
+  if (bytes) text[bytes - 1] = 0;
+  return bytes;
+}
 long fake_ring_output(const void* map, const void* data, uint64_t bytes) {
   (void)map;
   return FakeKernel::get().ring_output(data, bytes);

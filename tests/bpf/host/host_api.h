@@ -66,6 +66,7 @@ void* fake_map_lookup(const void* map, const void* key);
 long fake_map_update(const void* map, const void* key, const void* value, uint64_t flags);
 long fake_map_delete(const void* map, const void* key);
 long fake_read_user(void* to, uint32_t bytes, uint64_t from);
+long fake_read_user_str(void* to, uint32_t bytes, uint64_t from);
 long fake_ring_output(const void* map, const void* data, uint64_t bytes);
 long fake_kernel_stack(void* to, uint32_t bytes);
 uint64_t fake_time_ns(void);
