@@ -15,12 +15,16 @@ static __always_inline void emit_outcome(struct wire_counters *c, u32 outcome)
 
 static __always_inline void emit_tick(struct scratch *s, struct wire_counters *c)
 {
+	u64 task_bytes = s->record.tick.flags & WIRE_TICK_TASK ? sizeof(s->record.task) : 0;
+
+	FORGET(task_bytes);
+	u64 bytes = sizeof(struct wire_tick) + (task_bytes & sizeof(s->record.task));
 	s->record.tick.type = WIRE_TYPE_TICK;
-	if (bpf_ringbuf_output(&samples, &s->record, sizeof(struct wire_tick), BPF_RB_NO_WAKEUP)) {
+	if (bpf_ringbuf_output(&samples, &s->record, bytes, BPF_RB_NO_WAKEUP)) {
 		emit_outcome(c, WIRE_OUT_LOST_TICK);
 		return;
 	}
-	c->tick_bytes += sizeof(struct wire_tick) + 8;
+	c->tick_bytes += bytes + 8;
 	emit_outcome(c, WIRE_OUT_TICK);
 }
 

@@ -35,6 +35,8 @@ struct new_code {
 	u64 id;
 };
 
+#define TASKS_SEEN 64 /* names of asyncio tasks that a CPU remembers to have sent, a power of two */
+
 #define NATIVE_WINDOW_BYTES 4096
 #define PY_WINDOW_BYTES 4096
 #define PY_SINGLE 4352 /* where single frames are read to, behind the window */
@@ -91,6 +93,14 @@ struct scratch {
 	struct new_code new_code[MAX_NEW_CODES];
 	struct element new_frame[MAX_NEW_CODES]; /* <= 3.10: .a the frame object that runs new_code[] */
 	u64 frames[PY_FRAME_OBJECTS]; /* <= 3.10: the frame object of each Python element */
+	/* labels */
+	u64 task_address; /* running asyncio task, 0 = none */
+	u32 is_current;   /* the state came from current_address: it holds the GIL */
+	u32 gil;          /* enum wire_gil */
+	u32 interp_read;  /* the interpreter state is in py[] */
+	u32 pad;
+	u64 task_seen[TASKS_SEEN];
+	struct wire_task task; /* read by 128 bytes of text at most: what follows is larger */
 	/* record: head and elements are sent as one piece */
 	struct wire_stack record;
 	struct element element[MAX_ELEMENTS + 16];

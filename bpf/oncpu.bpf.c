@@ -44,6 +44,7 @@ static __always_inline void tick_reset(struct scratch *s)
 	s->record.native_end = s->record.python_end = 0;
 	s->record.sp = s->record.cgroup_id = 0;
 	s->record.ns_tid = 0;
+	s->record.task = s->task_address = 0;
 	s->elements = 0;
 	s->python_count = 0;
 	s->new_codes = s->capture_at = s->uncaptured = s->verified = s->seen_code = 0;
@@ -248,6 +249,8 @@ int py_start(struct bpf_perf_event_data *ctx)
 	s->verify_at = s->elements;
 	int fault = p ? py_begin(s, p, task_get(task, thread.fsbase)) : WIRE_FAULT_PY_NO_STATE;
 	s->record.python_end = fault;
+	if (!fault && s->task_address)
+		labels_task(s, p, c);
 	s->epoch = mix(s->process.proc, s->stamp ? s->stamp : s->samples) + s->code_cache_salt;
 	if (!fault)
 		TAIL_CALL(ctx, s, p && p->chain == WIRE_PY_CHAIN_OBJECTS ? TAIL_PY_OBJECTS : TAIL_PY_WALK);

@@ -6,14 +6,10 @@
 #ifndef PYEBPF_PYTHON_UNWIND_BPF_H
 #define PYEBPF_PYTHON_UNWIND_BPF_H
 
-#include "maps.bpf.h"
+#include "python_labels.bpf.h"
 
 #define PY_FRAME_BYTES 80 /* of _PyInterpreterFrame that we read: all versions' owner is below */
-#define PY_TSTATE_MASK 0x1ff
 #define PY_LISTED_STATES 512 /* thread states looked at in lists */
-
-#define py_load(bytes, offset, mask_const) \
-	({ u8 *at_ = (bytes); u64 off_ = (offset); ADD_MASKED(at_, off_, mask_const); *(u64 *)at_; })
 
 static __always_inline struct wire_python_config *py_config(struct scratch *s)
 {
@@ -70,9 +66,9 @@ static __always_inline u64 py_key_value(struct wire_python_config *p, u64 thread
 static __always_inline int py_read_state(struct scratch *s, struct wire_python_config *p, u64 state,
 					 u64 thread_pointer)
 {
-	u64 bytes = p->ts_chunk + 24;
+	u64 bytes = p->ts_bytes;
 
-	if (bpf_probe_read_user(s->py, bytes & PY_TSTATE_MASK, (void *)state))
+	if (bpf_probe_read_user(s->py, bytes & WIRE_MAX_STATE_BYTES, (void *)state))
 		return WIRE_FAULT_PY_STATE_FAULT;
 	if (py_load(s->py, p->ts_thread_id, 0x1f8) != thread_pointer)
 		return WIRE_FAULT_PY_STATE_OTHER;
@@ -116,6 +112,7 @@ static __always_inline int py_find_state(struct scratch *s, struct wire_python_c
 {
 	u64 state = 0;
 
+	s->is_current = 0;
 	if (p->state_kind == WIRE_PY_STATE_TLS) {
 		bpf_probe_read_user(&state, 8, (void *)(thread_pointer + p->tls_offset));
 		return state ? py_read_state(s, p, state, thread_pointer) : WIRE_FAULT_PY_NO_STATE;
@@ -123,8 +120,10 @@ static __always_inline int py_find_state(struct scratch *s, struct wire_python_c
 	/* <= 3.11: under a subinterpreter the key still names the main one's state, so the holder of
 	 * the GIL goes first */
 	if (p->current_address && !bpf_probe_read_user(&state, 8, (void *)p->current_address) && state &&
-	    !py_read_state(s, p, state, thread_pointer))
+	    !py_read_state(s, p, state, thread_pointer)) {
+		s->is_current = 1;
 		return 0;
+	}
 	state = p->state_kind == WIRE_PY_STATE_LIST ? py_listed_state(thread_pointer) :
 						      py_key_value(p, thread_pointer);
 	return state ? py_read_state(s, p, state, thread_pointer) : WIRE_FAULT_PY_NO_STATE;
@@ -141,7 +140,7 @@ static __always_inline u64 py_codes_dropped(void)
 
 /* Counter of created (3.12, 3.13) or destroyed (3.14) code objects; 0 = none. While it stands still
  * no address can have got another code object. */
-static __always_inline u64 py_read_stamp(struct wire_python_config *p, u64 interp, u64 now_ns,
+static __always_inline u64 py_read_stamp(struct scratch *s, struct wire_python_config *p, u64 interp,
 					 u64 dropped)
 {
 	u64 address = p->stamp_address;
@@ -149,13 +148,15 @@ static __always_inline u64 py_read_stamp(struct wire_python_config *p, u64 inter
 
 	if (!address && p->stamp_offset)
 		address = interp + p->stamp_offset;
-	if (!address || bpf_probe_read_user(&count, 4, (void *)address))
+	if (p->interp_stamp && s->interp_read)
+		count = py_load32(s->py, p->interp_stamp);
+	else if (!address || bpf_probe_read_user(&count, 4, (void *)address))
 		return 0;
 	/* An embedder may build code objects by hand: verify again every 8.6 s. 3.12's and 3.13's
 	 * counters are 0 after they overflowed; 3.14's starts at 0. */
 	if (!count && p->version < 0x30e)
 		return 0;
-	return ((now_ns >> 33) << 32 | count) + (dropped << 52) + 1;
+	return ((s->record.tick.time_ns >> 33) << 32 | count) + (dropped << 52) + 1;
 }
 
 /* Goes on from the activation that called this one: *frame is its current frame. */
@@ -203,6 +204,7 @@ static __always_inline int py_begin(struct scratch *s, struct wire_python_config
 	if (fault)
 		return fault;
 
+	labels_thread(s, p);
 	u64 interp = py_load(s->py, p->ts_interp, 0x1f8);
 	u64 frame = py_load(s->py, p->ts_frame, 0x1f8);
 	s->chunk = py_load(s->py, p->ts_chunk, 0x1f8);
@@ -226,8 +228,9 @@ static __always_inline int py_begin(struct scratch *s, struct wire_python_config
 	s->window_low = ~0ull;
 	s->window_max = 0;
 	s->window_want = 1024;
+	labels_interpreter(s, p, interp);
 	u64 dropped = py_codes_dropped();
-	s->stamp = py_read_stamp(p, interp, s->record.tick.time_ns, dropped);
+	s->stamp = py_read_stamp(s, p, interp, dropped);
 	s->recheck_seed = mix(s->process.proc, dropped);
 	return 0;
 }

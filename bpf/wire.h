@@ -28,6 +28,8 @@
 #define WIRE_MAX_PATH_BYTES 768     /* file name bytes captured */
 #define WIRE_MAX_LINETABLE_BYTES 1024
 #define WIRE_MAX_OWNER_BYTES 256    /* of a class's name */
+#define WIRE_MAX_TASK_BYTES 96      /* asyncio task name bytes captured */
+#define WIRE_MAX_STATE_BYTES 2047   /* of a thread state, and of an interpreter state, that are read */
 #define WIRE_COMM_LEN 16
 #define WIRE_ROW_CHUNK 1024  /* 4-byte rows in one chunk (4 KiB) */
 #define WIRE_PAGE_BITS 9     /* the row index has one entry per 512 bytes of text */
@@ -67,6 +69,8 @@
 	X(PY_CAPTURE_RATE, "python_capture_rate", "process over its rate of new code objects") \
 	X(PY_CAPTURE_FAULT, "python_capture_fault", "name or line table page not resident") \
 	X(LOST_CODE, "lost_code", "ring full, code object record lost") \
+	X(PY_TASK_FAULT, "python_task_fault", "name of the running asyncio task not readable") \
+	X(LOST_TASK, "lost_task", "ring full, name of an asyncio task lost") \
 	X(LOST_PROC, "lost_process", "event ring full, process event lost") \
 	X(PROC_TABLE_FULL, "process_table_full", "kernel process table full") \
 	X(STACKS_FULL, "stacks_full", "stack sent without being interned") \
@@ -94,13 +98,35 @@ enum wire_type {
 	WIRE_TYPE_STACK = 2,
 	WIRE_TYPE_CODE = 3,
 	WIRE_TYPE_PROC = 4,
+	WIRE_TYPE_TASK = 5,
 };
 
 /* wire_tick.flags */
 #define WIRE_TICK_KERNEL 1u /* leaf_ip is a kernel address */
 #define WIRE_TICK_PYTHON 2u /* leaf_lasti is valid */
+#define WIRE_TICK_GIL_SHIFT 2 /* three bits: enum wire_gil */
+#define WIRE_TICK_GC_SHIFT 5  /* two bits: enum wire_gc */
+#define WIRE_TICK_INTERPRETER 0x80u /* the upper 16 bits are the interpreter's id, 0xffff = that or more */
+#define WIRE_TICK_TASK 0x100u       /* an asyncio task runs: 8 bytes follow, the id of its name */
+#define WIRE_TICK_INTERPRETER_SHIFT 16
 
-/* A sample of a stack userspace already has. Also the head of the full record. */
+enum wire_gil {
+	WIRE_GIL_UNKNOWN,  /* not a Python thread, or its state could not be read */
+	WIRE_GIL_HELD,
+	WIRE_GIL_RELEASED, /* runs without it: released, or still to get it */
+	WIRE_GIL_WANTED,   /* asked for it and has not got it; only 3.15 on says so */
+	WIRE_GIL_FREE,     /* runs Python without a GIL: free-threaded */
+};
+
+/* Whether the thread itself is in the cyclic garbage collector. */
+enum wire_gc {
+	WIRE_GC_UNKNOWN,
+	WIRE_GC_IDLE,
+	WIRE_GC_RUNNING,
+};
+
+/* A sample of a stack userspace already has. Also the head of the full record. What differs between
+ * samples of one stack travels here: position, GIL, GC, interpreter, and behind it the task. */
 struct wire_tick {
 	__u16 type; /* enum wire_type, first in every record */
 	__u16 cpu;
@@ -145,6 +171,7 @@ WIRE_ASSERT_SIZE(struct wire_python, 16);
  */
 struct wire_stack {
 	struct wire_tick tick;
+	__u64 task; /* directly behind the tick: see WIRE_TICK_TASK; 0 = not readable */
 	char comm[WIRE_COMM_LEN];
 	__u16 n_kernel;
 	__u16 n_native;
@@ -157,7 +184,7 @@ struct wire_stack {
 	__u64 sp;     /* user stack pointer of the leaf */
 	__u64 bytes;  /* whole record */
 };
-WIRE_ASSERT_SIZE(struct wire_stack, 120);
+WIRE_ASSERT_SIZE(struct wire_stack, 128);
 
 /* A string object as CPython stores it. */
 struct wire_text {
@@ -196,6 +223,21 @@ struct wire_code {
 #define WIRE_CODE_FAULT 1u
 #define WIRE_CODE_METHOD 2u /* the first argument is called self or cls */
 WIRE_ASSERT_SIZE(struct wire_code, 96);
+
+/* The name of an asyncio task, sent before ticks that have its id. It is sent again every 8.6 s, so
+ * that userspace may forget it. */
+struct wire_task {
+	__u16 type;
+	__u16 cpu;
+	__u32 pad;
+	__u64 time_ns;
+	__u64 proc;
+	__u64 id;     /* hash of what follows: equal names have one id */
+	__u64 number; /* never named by anyone: counts tasks; then the name has no characters */
+	struct wire_text name;
+	__u8 text[WIRE_MAX_TASK_BYTES];
+};
+WIRE_ASSERT_SIZE(struct wire_task, 144);
 
 enum wire_proc_kind {
 	WIRE_PROC_FORK = 1,
@@ -357,10 +399,23 @@ struct wire_python_config {
 	__u16 code_varnames;
 	__u16 code_cell2arg;   /* 0xffff: arguments stay in their slots (2.7) */
 	__u16 cell2arg_bytes;  /* of one element */
-	__u16 pad;
+	/* Labels; 0 = the member does not exist. PyThreadState, all within ts_bytes: */
+	__u16 ts_bytes;        /* read of a thread state, at most WIRE_MAX_STATE_BYTES */
+	__u16 ts_gil;          /* u32 that says whether it holds the GIL ... */
+	__u16 gil_held_mask;   /* ... by these bits; none where current_address says it */
+	__u16 ts_gil_wanted;   /* u32, not 0 = waits for the GIL */
+	__u16 ts_attached;     /* u32, 1 = may run Python; free-threaded builds only */
+	__u16 ts_task;         /* running asyncio task */
+	__u16 task_name;       /* in the task object */
+	/* PyInterpreterState: one read of interp_bytes at interp_first covers these, relative to it */
+	__u16 interp_first;
+	__u16 interp_bytes;    /* at most WIRE_MAX_STATE_BYTES, 0 = nothing known of it */
+	__u16 interp_id;       /* s64; this and the next are there whenever interp_bytes is not 0 */
+	__u16 interp_gc;       /* s32 gc.collecting */
+	__u16 interp_stamp;    /* the counter of stamp_offset; 0 = read it on its own */
 	__u32 key_plus_one;    /* written by the kernel once the key exists; 0 = not seen yet */
 };
-WIRE_ASSERT_SIZE(struct wire_python_config, 136);
+WIRE_ASSERT_SIZE(struct wire_python_config, 152);
 
 /* stacks: what the kernel remembers of a stack it has sent. */
 struct wire_stack_state {

@@ -63,21 +63,25 @@ uint32_t CallTree::descend(uint32_t parent, uint32_t name) {
   return index;
 }
 
-uint32_t CallTree::thread_node(const model::Profile& profile, uint32_t thread,
-                               const TreeOptions& options) {
-  const model::Thread& owner = profile.threads[thread];
+uint32_t CallTree::group_node(const model::Profile& profile, const model::Sample& sample,
+                              const TreeOptions& options) {
+  const model::Thread& owner = profile.threads[sample.thread];
   uint32_t node = 0;
   if (profile.processes.size() > 1) {
     const std::string text = process_text(profile.processes[owner.process]);
     node = descend(node, intern(FrameKind::kMarker, text));
   }
-  if (options.threads) node = descend(node, intern(FrameKind::kMarker, thread_text(owner)));
+  const bool by_thread = options.threads || options.by == GroupBy::kThread;
+  if (options.by != GroupBy::kNone && options.by != GroupBy::kThread) {
+    node = descend(node, intern(FrameKind::kMarker, group_text(profile, sample, options.by)));
+  }
+  if (by_thread) node = descend(node, intern(FrameKind::kMarker, thread_text(owner)));
   return node;
 }
 
 uint32_t CallTree::sample_node(const model::Profile& profile, const model::Sample& sample,
                                const TreeOptions& options) {
-  uint32_t node = thread_node(profile, sample.thread, options);
+  uint32_t node = group_node(profile, sample, options);
   const std::vector<uint32_t>& frames = profile.stacks[sample.stack].frames;
   if (frames.empty()) return descend(node, intern(FrameKind::kMarker, "[no frames]"));
   for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "userspace/aggregate/frame_text.h"
+#include "userspace/aggregate/labels.h"
 #include "userspace/model/profile.h"
 
 // A profile's stacks as one tree of frame texts, root first: what folded lines, flame graphs and
@@ -18,6 +19,7 @@ namespace pyprof::aggregate {
 struct TreeOptions {
   TextOptions text;
   bool threads = false;               // a node `thread NAME (TID)` above each thread's frames
+  GroupBy by = GroupBy::kNone;        // a node group_text() above that one
   std::size_t max_nodes = 1'000'000;  // beyond: what is new ends in a node "[other]" of its caller
 };
 
@@ -53,7 +55,8 @@ class CallTree {
   uint32_t intern(model::FrameKind kind, std::string text);
   uint32_t frame_name(const model::Profile& profile, uint32_t frame, const TextOptions& options);
   uint32_t descend(uint32_t parent, uint32_t name);
-  uint32_t thread_node(const model::Profile& profile, uint32_t thread, const TreeOptions& options);
+  uint32_t group_node(const model::Profile& profile, const model::Sample& sample,
+                      const TreeOptions& options);
   uint32_t sample_node(const model::Profile& profile, const model::Sample& sample,
                        const TreeOptions& options);
   void sum_totals();

@@ -5,6 +5,7 @@
 #include <tuple>
 #include <utility>
 
+#include "userspace/aggregate/labels.h"
 #include "userspace/aggregate/process_status.h"
 
 namespace pyprof::aggregate {
@@ -127,6 +128,17 @@ std::size_t ProfileBuilder::ThreadKeyHash::operator()(const ThreadKey& key) cons
   return std::hash<uint64_t>()(key.process * 0x9e3779b97f4a7c15U + static_cast<uint32_t>(key.tid));
 }
 
+std::size_t ProfileBuilder::RowKeyHash::operator()(const RowKey& key) const noexcept {
+  const uint64_t place = uint64_t{key.thread} << 32 | key.stack;
+  return std::hash<uint64_t>()(place + key.labels * 0x9e3779b97f4a7c15U);
+}
+
+std::size_t ProfileBuilder::LabelsHash::operator()(const model::RawLabels& labels) const noexcept {
+  const auto state = static_cast<uint64_t>(labels.gil) | static_cast<uint64_t>(labels.gc) << 8 |
+                     uint64_t{labels.interpreter} << 16;
+  return std::hash<uint64_t>()(labels.task + state * 0x9e3779b97f4a7c15U);
+}
+
 ProfileBuilder::ProfileBuilder(BuilderOptions options) : options_(std::move(options)) {
   clear();
 }
@@ -136,6 +148,8 @@ void ProfileBuilder::clear() {
   threads_[0].thread.comm = kOther;
   thread_indexes_.clear();
   rows_.clear();
+  labels_.clear();
+  label_indexes_.clear();
   samples_ = overflowed_ = 0;
 }
 
@@ -156,11 +170,26 @@ uint32_t ProfileBuilder::thread_index(model::ProcessId process, int32_t pid, int
   return index;
 }
 
+uint32_t ProfileBuilder::labels_index(const StackSample& sample) {
+  const model::RawLabels& raw = sample.labels;
+  if (!options_.labels) return 0;
+  const auto found = label_indexes_.find(raw);
+  if (found != label_indexes_.end()) {
+    model::Labels& known = labels_[found->second - 1];
+    if (known.task.empty()) known.task = sample.task;
+    return found->second;
+  }
+  if (labels_.size() >= options_.max_labels) return 0;
+  const int32_t interpreter = raw.has_interpreter ? raw.interpreter : -1;
+  labels_.push_back({raw.gil, raw.gc, interpreter, raw.has_task, std::string(sample.task)});
+  return label_indexes_[raw] = static_cast<uint32_t>(labels_.size());
+}
+
 void ProfileBuilder::add(const StackSample& sample) {
   if (!wanted(sample.pid)) return;
   samples_ += sample.count;
   const uint32_t thread = thread_index(sample.process, sample.pid, sample.tid);
-  const uint64_t key = static_cast<uint64_t>(thread) << 32 | sample.stack;
+  const RowKey key{thread, sample.stack, labels_index(sample)};
   auto row = rows_.find(key);
   if (thread != 0 && row == rows_.end() && rows_.size() < options_.max_rows) {
     row = rows_.try_emplace(key).first;
@@ -189,7 +218,7 @@ std::vector<uint32_t> ProfileBuilder::place_threads(model::Profile& profile,
                                                     const DescribeProcess& describe) const {
   std::vector<bool> used(threads_.size());
   for (const auto& [key, counts] : rows_)
-    used[key >> 32] = true;
+    used[key.thread] = true;
   std::vector<uint32_t> order;
   for (uint32_t i = 0; i < threads_.size(); ++i) {
     if (used[i] || threads_[i].other.count > 0 || threads_[i].thread.cpu_ns > 0) order.push_back(i);
@@ -225,27 +254,27 @@ model::Profile ProfileBuilder::finish(const StackSource& source, const WindowInf
   model::Profile profile = start_profile(window);
   const std::vector<uint32_t> placed = place_threads(profile, describe);
 
-  std::vector<std::pair<uint64_t, Counts>> rows(rows_.begin(), rows_.end());
-  for (auto& [key, counts] : rows) {
-    key = static_cast<uint64_t>(placed[key >> 32]) << 32 | (key & 0xffffffffU);
-  }
+  std::vector<std::pair<RowKey, Counts>> rows(rows_.begin(), rows_.end());
+  for (auto& [key, counts] : rows)
+    key.thread = placed[key.thread];
   std::sort(rows.begin(), rows.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
 
   TableCopier copier(source, profile);
   profile.samples.reserve(rows.size());
   for (const auto& [key, counts] : rows) {
-    profile.samples.push_back({static_cast<uint32_t>(key >> 32),
-                               copier.stack(static_cast<uint32_t>(key)), counts.count,
-                               counts.weight_ns});
+    profile.samples.push_back(
+        {key.thread, copier.stack(key.stack), counts.count, counts.weight_ns, key.labels});
   }
   uint32_t other_stack = kNoIndex;
   for (std::size_t i = 0; i < threads_.size(); ++i) {
     const Counts& other = threads_[i].other;
     if (other.count == 0) continue;
     if (other_stack == kNoIndex) other_stack = add_other_stack(profile);
-    profile.samples.push_back({placed[i], other_stack, other.count, other.weight_ns});
+    profile.samples.push_back({placed[i], other_stack, other.count, other.weight_ns, 0});
   }
+  profile.labels = std::move(labels_);
+  find_waiting_for_gil(profile);
   count_quality(profile);
   measure_coverage(profile);
   clear();

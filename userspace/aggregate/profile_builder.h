@@ -36,11 +36,15 @@ struct StackSample {
   uint32_t stack = 0;  // id for StackSource::stack()
   uint64_t count = 1;
   uint64_t weight_ns = 0;
+  model::RawLabels labels;    // used with BuilderOptions::labels only
+  std::string_view task{};    // name of labels.task, empty = unknown; copied
 };
 
 struct BuilderOptions {
   std::unordered_set<int32_t> pids;  // only these processes; empty = all
-  std::size_t max_rows = 200'000;    // distinct (thread, stack)
+  std::size_t max_rows = 200'000;    // distinct (thread, stack, labels)
+  std::size_t max_labels = 65'536;   // distinct; beyond, a sample has none
+  bool labels = false;               // samples are told apart by their labels
   std::size_t max_threads = 65'536;
 };
 
@@ -85,6 +89,18 @@ class ProfileBuilder {
     uint64_t count = 0;
     uint64_t weight_ns = 0;
   };
+  struct RowKey {
+    uint32_t thread = 0;  // index
+    uint32_t stack = 0;
+    uint32_t labels = 0;  // as in model::Sample
+    auto operator<=>(const RowKey&) const = default;
+  };
+  struct RowKeyHash {
+    std::size_t operator()(const RowKey& key) const noexcept;
+  };
+  struct LabelsHash {
+    std::size_t operator()(const model::RawLabels& labels) const noexcept;
+  };
   struct ThreadKey {
     model::ProcessId process = 0;
     int32_t tid = 0;
@@ -101,6 +117,7 @@ class ProfileBuilder {
   };
 
   [[nodiscard]] bool wanted(int32_t pid) const;
+  [[nodiscard]] uint32_t labels_index(const StackSample& sample);
   [[nodiscard]] uint32_t thread_index(model::ProcessId process, int32_t pid, int32_t tid);
   [[nodiscard]] std::vector<uint32_t> place_threads(model::Profile& profile,
                                                     const DescribeProcess& describe) const;
@@ -109,7 +126,9 @@ class ProfileBuilder {
   const BuilderOptions options_;
   std::vector<ThreadState> threads_;  // [0]: the thread of those over max_threads
   std::unordered_map<ThreadKey, uint32_t, ThreadKeyHash> thread_indexes_;
-  std::unordered_map<uint64_t, Counts> rows_;  // thread index << 32 | stack id
+  std::unordered_map<RowKey, Counts, RowKeyHash> rows_;
+  std::vector<model::Labels> labels_;
+  std::unordered_map<model::RawLabels, uint32_t, LabelsHash> label_indexes_;  // as in model::Sample
   uint64_t samples_ = 0;
   uint64_t overflowed_ = 0;
 };

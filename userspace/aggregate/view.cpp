@@ -2,6 +2,7 @@
 #include "userspace/aggregate/view.h"
 
 #include <map>
+#include <tuple>
 #include <utility>
 
 namespace pyprof::aggregate {
@@ -70,12 +71,13 @@ class Viewer {
   }
 
   void merge_samples(const std::vector<uint32_t>& renumbered) {
-    std::map<std::pair<uint32_t, uint32_t>, model::Sample> merged;
+    std::map<std::tuple<uint32_t, uint32_t, uint32_t>, model::Sample> merged;
     for (const model::Sample& sample : out_.samples) {
       const uint32_t stack = renumbered[sample.stack];
-      model::Sample& sum = merged[{sample.thread, stack}];
+      model::Sample& sum = merged[{sample.thread, stack, sample.labels}];
       sum.thread = sample.thread;
       sum.stack = stack;
+      sum.labels = sample.labels;
       sum.count += sample.count;
       sum.weight_ns += sample.weight_ns;
     }

@@ -24,6 +24,7 @@ struct Raw {
   std::vector<std::string> pids;
   std::string doctor_pid;
   std::string probes_pid;
+  std::string by;
   double duration_s = 0;
   std::vector<std::string> not_built;  // filled by the flags that are known but not there yet
 };
@@ -64,7 +65,9 @@ void add_view(CLI::App& verb, SnapshotOptions& options, Raw& raw) {
   verb.add_flag("--full-filenames", options.full_filenames, "Show whole paths of Python files");
   verb.add_option("--limit", options.limit, "Rows of each table of the text report")
       ->check(CLI::Range(1U, daemon::RenderRequest::kMaxLimit));
-  verb.add_flag("-g,--gil", options.gil, "Not available yet: only threads that hold the GIL");
+  verb.add_flag("-g,--gil", options.gil, "Only samples that hold the GIL");
+  verb.add_option("--by", raw.by, "Group by thread, task, gil, gc or interpreter")
+      ->type_name("WHAT");
   add_not_built(verb, raw, "-i,--idle", "-i/--idle");
   add_not_built(verb, raw, "-s,--subprocesses", "-s/--subprocesses");
   add_not_built(verb, raw, "-F,--function", "-F/--function");
@@ -185,6 +188,11 @@ Result<void> check_snapshot(SnapshotOptions& options, const Raw& raw) {
                       static_cast<int>(!options.command.empty());
   if (targets == 0) return Error{"what to profile? give --pid PID or --all"};
   if (targets > 1) return Error{"give only one of --pid, --all and a command"};
+  const auto by = aggregate::parse_group(raw.by);
+  if (!by) {
+    return Error{"--by: " + shown(raw.by) + " is not thread, task, gil, gc or interpreter"};
+  }
+  options.by = *by;
   if (raw.duration_s > 0) options.duration_s = raw.duration_s;
   if (options.native && options.python_only) return Error{"give only one of -n and --python-only"};
   if (options.outputs.size() > 1 && !options.format.empty()) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "userspace/aggregate/labels.h"
 #include "userspace/base/result.h"
 #include "userspace/daemon/daemon.h"
 
@@ -23,6 +24,7 @@ struct SnapshotOptions {
   bool native = false;
   bool python_only = false;
   bool gil = false;
+  aggregate::GroupBy by = aggregate::GroupBy::kNone;
   bool full_filenames = false;
   uint32_t limit = 0;                // 0 = the report's own choice
   std::vector<std::string> outputs;  // "-" = standard output; at least one

@@ -28,6 +28,8 @@ server::ControlRequest to_request(const daemon::SnapshotJob& job) {
   request.threads = job.render.threads;
   request.native = job.render.native;
   request.python_only = job.render.python_only;
+  request.gil = job.render.gil;
+  request.by = aggregate::group_name(job.render.by);
   // A name that no other snapshot has, to end this one by.
   request.title = fmt::format("{}-{}", ::getpid(), monotonic_ns());
   return request;

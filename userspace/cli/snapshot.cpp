@@ -34,11 +34,8 @@ Result<void> check_targets(const process::ProcFs& proc, const std::vector<int32_
 // What an option asks of the processes themselves; reading their files may need privileges.
 Result<void> check_python(const process::ProcFs& proc, const SnapshotOptions& options) {
   if (!options.python_only && !options.gil) return {};
-  const auto python =
-      daemon::require_python(proc, options.pids, options.gil ? "-g/--gil" : "--python-only");
-  if (!python) return python;
-  if (options.gil) return Error{"-g/--gil is not available in this version; leave it out"};
-  return {};
+  return daemon::require_python(proc, options.pids,
+                                options.gil ? "-g/--gil" : "--python-only");
 }
 
 daemon::SnapshotJob to_job(const SnapshotOptions& options, const std::vector<Output>& outputs) {
@@ -53,6 +50,8 @@ daemon::SnapshotJob to_job(const SnapshotOptions& options, const std::vector<Out
   job.render.python_only = options.python_only;
   job.render.full_paths = options.full_filenames;
   job.render.limit = options.limit;
+  job.render.gil = options.gil;
+  job.render.by = options.by;
   return job;
 }
 

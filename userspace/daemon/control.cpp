@@ -26,6 +26,10 @@ Result<SnapshotJob> to_job(const ControlRequest& request) {
   job.render.threads = request.threads;
   job.render.native = request.native;
   job.render.python_only = request.python_only;
+  job.render.gil = request.gil;
+  const auto by = aggregate::parse_group(request.by);
+  if (!by) return Error{"the daemon does not know how to group by that"};
+  job.render.by = *by;
   if (const auto done = decode_formats(request.format, job.render); !done) return done.error();
   return job;
 }
@@ -35,8 +39,8 @@ Result<void> check_targets(const SnapshotJob& job) {
   for (const int32_t pid : job.pids) {
     if (const auto there = check_process(proc, pid); !there) return there.error();
   }
-  if (!job.render.python_only) return {};
-  return require_python(proc, job.pids, "--python-only");
+  if (!job.render.python_only && !job.render.gil) return {};
+  return require_python(proc, job.pids, job.render.gil ? "-g/--gil" : "--python-only");
 }
 
 }  // namespace

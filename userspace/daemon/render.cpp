@@ -23,6 +23,7 @@ constexpr std::string_view kFullPaths = "full";
 std::string render_text(const model::Profile& shown, const RenderRequest& request) {
   report::TextReportOptions options;
   options.full_paths = request.full_paths;
+  options.by = request.by;
   if (request.limit != 0) options.functions = options.paths = request.limit;
   return report::text_report(shown, options);
 }
@@ -31,6 +32,7 @@ std::string render_folded(const model::Profile& shown, const RenderRequest& requ
   exporter::FoldedOptions options;
   options.text.full_paths = request.full_paths;
   options.threads = request.threads;
+  options.by = request.by;
   return exporter::to_folded(shown, options);
 }
 
@@ -38,6 +40,7 @@ std::string render_svg(const model::Profile& shown, const RenderRequest& request
   exporter::SvgOptions options;
   options.text.full_paths = request.full_paths;
   options.threads = request.threads;
+  options.by = request.by;
   return exporter::to_svg(shown, options);
 }
 
@@ -81,6 +84,12 @@ Result<void> decode_word(std::string_view word, RenderRequest& into) {
 }
 
 }  // namespace
+
+bool needs_labels(const RenderRequest& request) {
+  const bool pprof = std::find(request.formats.begin(), request.formats.end(), Format::kPprof) !=
+                     request.formats.end();
+  return pprof || request.gil || aggregate::needs_labels(request.by);
+}
 
 Result<std::vector<std::string>> render(const model::Profile& profile,
                                         const RenderRequest& request) {

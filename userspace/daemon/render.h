@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "userspace/aggregate/labels.h"
 #include "userspace/base/result.h"
 #include "userspace/export/format.h"
 #include "userspace/model/profile.h"
@@ -22,8 +23,13 @@ struct RenderRequest {
   bool native = false;
   bool python_only = false;
   bool full_paths = false;
+  bool gil = false;  // only samples that hold the GIL; whoever samples leaves the others out
+  aggregate::GroupBy by = aggregate::GroupBy::kNone;
   uint32_t limit = 0;  // rows of each table of the text report, 0 = the report's own choice
 };
+
+// Whether samples must have been told apart by their labels.
+[[nodiscard]] bool needs_labels(const RenderRequest& request);
 
 // One output per format, in their order.
 [[nodiscard]] Result<std::vector<std::string>> render(const model::Profile& profile,

@@ -33,7 +33,11 @@ Error no_samples(const SnapshotJob& job, const model::Profile& profile,
   const double waited_s = aggregate::seconds(profile.duration_ns);
   std::string text;
   if (job.pids.empty()) {
-    text = fmt::format("no samples in {:.1f} s: no process used CPU", waited_s);
+    text = fmt::format("no samples in {:.1f} s: no {}", waited_s,
+                       job.render.gil ? "thread held a GIL; leave out -g" : "process used CPU");
+  } else if (job.render.gil && gone.size() != job.pids.size()) {
+    text = fmt::format("no samples of pid {} in {:.1f} s: no thread held the GIL; leave out -g",
+                       pids_text(job.pids), waited_s);
   } else if (gone.size() == job.pids.size()) {
     text = fmt::format("no samples of pid {}: it exited before any was taken", pids_text(gone));
   } else {
@@ -49,8 +53,10 @@ Error no_samples(const SnapshotJob& job, const model::Profile& profile,
 
 Result<SnapshotResult> run_snapshot(engine::Engine& engine, const SnapshotJob& job,
                                     const std::function<bool()>& cancelled) {
-  const auto profile = engine.snapshot({job.pids, job.duration_ns, job.rate_hz}, cancelled);
+  auto profile = engine.snapshot(
+      {job.pids, job.duration_ns, job.rate_hz, needs_labels(job.render)}, cancelled);
   if (!profile) return profile.error();
+  if (job.render.gil) *profile = aggregate::only_gil_holders(*std::move(profile));
   const std::vector<int32_t> gone = exited(job.pids);
   if (aggregate::summarize(*profile).samples == 0) return no_samples(job, *profile, gone);
   SnapshotResult result;

@@ -75,6 +75,8 @@ void Aggregator::deal_with(Item& item) {
     symbolizer_.add_stack(std::move(*stack));
   } else if (auto* code = std::get_if<model::CodeObject>(&item)) {
     symbolizer_.add_code(std::move(*code));
+  } else if (auto* task = std::get_if<model::TaskName>(&item)) {
+    task_names_.add(std::move(*task));
   } else if (const auto* ended = std::get_if<ProcessEnded>(&item)) {
     symbolizer_.process_exited(ended->process, ended->time_ns);
   }
@@ -110,10 +112,11 @@ void Aggregator::add(const model::RawSample& sample, uint32_t stack_id) {
   ++stats_.delivered;
   ++stacks_since_epoch_;
   if (base_.take(sample.weight_ns)) ++counts_[sample.process];
+  const auto task = sample.labels.has_task ? task_names_.find(sample.labels.task) : "";
   for (auto& [id, window] : windows_) {
     if (sample.time_ns < window.start_ns || !window.thinner.take(sample.weight_ns)) continue;
     window.builder.add({sample.process, sample.pid, sample.tid, stack_id, 1,
-                        window.thinner.period_ns});
+                        window.thinner.period_ns, sample.labels, task});
   }
 }
 
@@ -141,8 +144,9 @@ void Aggregator::set_base_rate(uint32_t rate_hz) {
 }
 
 uint64_t Aggregator::open_window(const std::vector<int32_t>& pids, uint64_t start_ns,
-                                 uint32_t rate_hz) {
+                                 uint32_t rate_hz, bool labels) {
   aggregate::BuilderOptions options;
+  options.labels = labels;
   options.pids.insert(pids.begin(), pids.end());
   const std::lock_guard lock(mutex_);
   const uint64_t id = next_window_++;

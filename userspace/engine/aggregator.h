@@ -12,6 +12,7 @@
 
 #include "userspace/aggregate/profile_builder.h"
 #include "userspace/engine/items.h"
+#include "userspace/engine/task_names.h"
 #include "userspace/symbolize/symbolizer.h"
 
 namespace pyprof::engine {
@@ -36,8 +37,9 @@ class Aggregator {
   Aggregator& operator=(const Aggregator&) = delete;
 
   // Samples of the processes (empty = all) from `start_ns` on are counted, thinned to the rate if
-  // the kernel samples faster for someone else.
-  uint64_t open_window(const std::vector<int32_t>& pids, uint64_t start_ns, uint32_t rate_hz);
+  // the kernel samples faster for someone else; told apart by their labels if `labels`.
+  uint64_t open_window(const std::vector<int32_t>& pids, uint64_t start_ns, uint32_t rate_hz,
+                       bool labels);
   // Adds what `prepare` knows of threads and makes the profile.
   model::Profile close_window(uint64_t id, const aggregate::WindowInfo& info,
                               const std::function<void(aggregate::ProfileBuilder&)>& prepare,
@@ -77,6 +79,7 @@ class Aggregator {
   ForgetCodes forget_codes_;
   mutable std::mutex mutex_;  // guards what follows
   symbolize::Symbolizer symbolizer_;
+  TaskNames task_names_;
   std::map<uint64_t, Window> windows_;
   uint64_t next_window_ = 1;
   Thinner base_;

@@ -164,9 +164,14 @@ void Collector::read_samples() {
 
 void Collector::take(const probe::Record& record, std::span<const uint8_t> bytes) {
   if (const auto* tick = std::get_if<probe::TickRecord>(&record)) {
-    add_tick(tick->tick);
+    add_tick(tick->tick, tick->task);
   } else if (const auto* stack = std::get_if<probe::StackRecord>(&record)) {
     add_stack(*stack);
+  } else if (const auto* task = std::get_if<wire_task>(&record)) {
+    if (auto name = python::decode_task(*task)) {
+      pending_.emplace_back(task->time_ns, 0u,
+                            Item(std::in_place_type<model::TaskName>, std::move(*name)));
+    }
   } else if (std::holds_alternative<probe::CodeBytes>(record)) {
     if (auto code = python::decode_code(bytes)) {
       const auto& head = std::get<probe::CodeBytes>(record).head;
@@ -176,7 +181,7 @@ void Collector::take(const probe::Record& record, std::span<const uint8_t> bytes
   }
 }
 
-void Collector::add_tick(const wire_tick& tick) {
+void Collector::add_tick(const wire_tick& tick, uint64_t task) {
   model::RawSample sample;
   sample.key = tick.stack_key;
   sample.process = tick.proc;
@@ -189,6 +194,7 @@ void Collector::add_tick(const wire_tick& tick) {
   sample.python_leaf = (tick.flags & WIRE_TICK_PYTHON) != 0;
   sample.leaf = {0, tick.leaf_ip, tick.leaf_ip};
   sample.leaf_lasti = static_cast<int32_t>(tick.leaf_lasti);
+  sample.labels = probe::labels_of(tick.flags, task);
   pending_.emplace_back(tick.time_ns, tick.map_gen, Item(std::in_place_type<model::RawSample>, sample));
 }
 
@@ -211,7 +217,7 @@ void Collector::add_stack(const probe::StackRecord& record) {
   for (const auto& element : record.python) stack.python.push_back(python_frame(element));
   pending_.emplace_back(tick.time_ns, tick.map_gen,
                         Item(std::in_place_type<model::RawStack>, std::move(stack)));
-  add_tick(tick);
+  add_tick(tick, record.head.task);
 }
 
 void Collector::read_events() {

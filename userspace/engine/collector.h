@@ -67,7 +67,7 @@ class Collector {
   void apply_scan_results();
   void merge();
   void take(const probe::Record& record, std::span<const uint8_t> bytes);
-  void add_tick(const wire_tick& tick);
+  void add_tick(const wire_tick& tick, uint64_t task);
   void add_stack(const probe::StackRecord& record);
   void resolve(Pending& pending);
   void complete(const model::CodeObject& code);

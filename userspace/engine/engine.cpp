@@ -253,7 +253,8 @@ Result<model::Profile> Engine::Impl::snapshot(const SnapshotRequest& request,
   const uint64_t cpu_window = meter_->open_window(request.pids);
   const uint64_t start_ns = monotonic_ns();
   info.start_unix_ns = static_cast<int64_t>(realtime_ns());
-  const uint64_t window = aggregator_.open_window(request.pids, start_ns, info.rate_hz);
+  const uint64_t window = aggregator_.open_window(request.pids, start_ns, info.rate_hz,
+                                                   request.labels);
   Names names;
   read_names(request.pids, names);
   wait(request, cancelled);

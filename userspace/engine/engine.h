@@ -31,6 +31,7 @@ struct SnapshotRequest {
   std::vector<int32_t> pids;  // empty = all processes
   uint64_t duration_ns = 0;
   uint32_t rate_hz = 99;
+  bool labels = false;  // samples are told apart by GIL, GC, interpreter and asyncio task
 };
 
 // A map of the kernel side, for metrics.

@@ -15,6 +15,7 @@ const LoadedFile* FileCatalog::find(model::FileId id) const {
 
 void FileCatalog::read(LoadedFile& file, const elf::ElfFile& elf) {
   file.tsd = python::inspect_libc(elf);
+  file.asyncio = python::inspect_asyncio(elf);
   const auto table = elf::read_unwind_table(elf);
   if (!table || table->rows.empty()) return;
   file.first_address = table->first_address;

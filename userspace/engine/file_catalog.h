@@ -23,6 +23,7 @@ struct LoadedFile {
   uint64_t end_address = 0;
   std::optional<python::InterpreterFile> interpreter;
   std::optional<python::TsdLayout> tsd;
+  std::optional<python::AsyncioLayout> asyncio;
 };
 
 // The files behind the numbers of FileTable: their unwind rows in the kernel, what they say of

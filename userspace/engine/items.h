@@ -22,7 +22,8 @@ struct Barrier {
   std::shared_ptr<std::promise<void>> passed;
 };
 
-using Item = std::variant<model::RawSample, model::RawStack, model::CodeObject, ProcessEnded, Barrier>;
+using Item = std::variant<model::RawSample, model::RawStack, model::CodeObject, model::TaskName,
+                          ProcessEnded, Barrier>;
 using Batch = std::vector<Item>;
 using BatchQueue = BoundedQueue<Batch>;
 

@@ -282,6 +282,7 @@ bool Publisher::build(const Job& job, bool may_read, std::vector<wire_mapping>& 
   bool missing = false;
   const LoadedFile* interpreter = nullptr;
   const python::TsdLayout* tsd = nullptr;
+  const python::AsyncioLayout* asyncio = nullptr;
   uint64_t interpreter_bias = 0;
   for (const auto& range : job.state.space.read().ranges()) {
     uint64_t bias = 0;
@@ -289,13 +290,14 @@ bool Publisher::build(const Job& job, bool may_read, std::vector<wire_mapping>& 
     if (mappings.size() < WIRE_MAX_MAPPINGS) mappings.push_back(make_mapping(range, file, bias));
     if (file == nullptr) continue;
     if (file->tsd) tsd = &*file->tsd;
+    if (file->asyncio) asyncio = &*file->asyncio;
     if (file->interpreter && (interpreter == nullptr || file->interpreter->supported())) {
       interpreter = file;
       interpreter_bias = bias;
     }
   }
   if (interpreter != nullptr && (tsd != nullptr || !missing)) {
-    python = place_python(job, *interpreter, interpreter_bias, tsd);
+    python = place_python(job, *interpreter, interpreter_bias, tsd, asyncio);
   }
   if (interpreter == nullptr && !missing) tell_unreadable(job);
   return !missing;
@@ -314,7 +316,8 @@ void Publisher::tell_unreadable(const Job& job) {
 }
 
 uint32_t Publisher::place_python(const Job& job, const LoadedFile& file, uint64_t bias,
-                                 const python::TsdLayout* tsd) {
+                                 const python::TsdLayout* tsd,
+                                 const python::AsyncioLayout* asyncio) {
   const auto& interpreter = *file.interpreter;
   const auto process = job.state.process;
   auto details = python::describe(interpreter, tsd);
@@ -323,7 +326,7 @@ uint32_t Publisher::place_python(const Job& job, const LoadedFile& file, uint64_
                           std::move(details), {});
     return WIRE_NO_SLOT;
   }
-  const auto config = python::make_config(interpreter, bias, *tsd);
+  const auto config = python::make_config(interpreter, bias, *tsd, asyncio);
   const auto slot = tables_.place_python(config);
   if (!slot) {
     details.reason = model::Unsupported::kTableFull;

@@ -83,7 +83,7 @@ class Publisher {
   const LoadedFile* file_of(const Job& job, const process::MappedRange& range, bool may_read,
                             uint64_t& bias, bool& missing);
   uint32_t place_python(const Job& job, const LoadedFile& interpreter, uint64_t bias,
-                        const python::TsdLayout* tsd);
+                        const python::TsdLayout* tsd, const python::AsyncioLayout* asyncio);
   void tell_unreadable(const Job& job);
   void install(const Job& job, const std::vector<wire_mapping>& mappings, uint32_t python);
   void remove(const Job& job);

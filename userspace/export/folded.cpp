@@ -67,6 +67,7 @@ std::string to_folded(const model::Profile& profile, const FoldedOptions& option
   aggregate::TreeOptions tree_options;
   tree_options.text = options.text;
   tree_options.threads = options.threads;
+  tree_options.by = options.by;
   const CallTree tree(profile, tree_options);
   return FoldedWriter(tree, options.max_bytes).run();
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "userspace/aggregate/frame_text.h"
+#include "userspace/aggregate/labels.h"
 #include "userspace/model/profile.h"
 
 // Folded stacks: one line `frame;frame;... COUNT` per distinct stack, root first, sorted, as
@@ -14,6 +15,7 @@ namespace pyprof::exporter {
 struct FoldedOptions {
   aggregate::TextOptions text;
   bool threads = false;                          // first frame `thread NAME (TID)`
+  aggregate::GroupBy by = aggregate::GroupBy::kNone;  // before it a frame aggregate::group_text()
   std::size_t max_bytes = std::size_t{1} << 28;  // beyond: the rest is one line "[other] COUNT"
 };
 

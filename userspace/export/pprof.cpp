@@ -15,6 +15,7 @@
 
 #include "userspace/aggregate/clean_text.h"
 #include "userspace/aggregate/frame_text.h"
+#include "userspace/aggregate/labels.h"
 #include "userspace/aggregate/summary.h"
 
 namespace pyprof::exporter {
@@ -206,6 +207,16 @@ class Encoder {
     message.add_packed_uint64(sample_field::kLocationId, locations.begin(), locations.end());
     message.add_packed_int64(sample_field::kValue, std::begin(values), std::end(values));
     write_labels(message, profile_.threads[sample.thread]);
+    write_state(message, aggregate::labels_of(profile_, sample));
+  }
+
+  void write_state(pbf_writer& sample, const model::Labels& labels) {
+    const char* gil = aggregate::gil_text(labels.gil);
+    const char* gc = aggregate::gc_text(labels.gc);
+    write_text_label(sample, "gil", gil != nullptr ? gil : "");
+    write_text_label(sample, "gc", gc != nullptr ? gc : "");
+    if (labels.interpreter >= 0) write_number_label(sample, "interpreter", labels.interpreter);
+    write_text_label(sample, "task", aggregate::task_text(labels));
   }
 
   void write_labels(pbf_writer& sample, const model::Thread& thread) {

@@ -190,6 +190,7 @@ std::string to_svg(const model::Profile& profile, const SvgOptions& options) {
   aggregate::TreeOptions tree_options;
   tree_options.text = options.text;
   tree_options.threads = options.threads;
+  tree_options.by = options.by;
   const CallTree tree(profile, tree_options);
   return SvgWriter(profile, options, tree).run();
 }

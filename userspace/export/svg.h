@@ -5,6 +5,7 @@
 #include <string>
 
 #include "userspace/aggregate/frame_text.h"
+#include "userspace/aggregate/labels.h"
 #include "userspace/model/profile.h"
 
 namespace pyprof::exporter {
@@ -12,6 +13,7 @@ namespace pyprof::exporter {
 struct SvgOptions {
   aggregate::TextOptions text;
   bool threads = false;  // a box `thread NAME (TID)` below each thread's frames
+  aggregate::GroupBy by = aggregate::GroupBy::kNone;  // and one of aggregate::group_text() below it
   std::string title;     // empty = "CPU flame graph: " and what was profiled
   std::size_t max_boxes = 50'000;
 };

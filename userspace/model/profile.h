@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "userspace/model/labels.h"
 #include "userspace/model/process.h"
 
 // A finished profile: tables that point at each other by index, like pprof's. What aggregate/
@@ -53,6 +54,7 @@ struct Sample {
   uint32_t stack = 0;   // index into Profile::stacks
   uint64_t count = 0;
   uint64_t weight_ns = 0;  // sum of the sampling periods
+  uint32_t labels = 0;     // 0 = not told apart, else 1 + index into Profile::labels
 };
 
 // How far the numbers can be trusted: the fate of every kernel tick.
@@ -80,6 +82,7 @@ struct Profile {
   std::vector<Module> modules;
   std::vector<Frame> frames;
   std::vector<Stack> stacks;
+  std::vector<Labels> labels;
   std::vector<Sample> samples;
   Quality quality;
 };

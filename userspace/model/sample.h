@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "userspace/model/labels.h"
+
 // What the kernel said, after the program counters were resolved to files: the values that cross
 // from probe/ and process/ to symbolize/. Owning, move-only in spirit, no behaviour.
 namespace pyprof::model {
@@ -61,6 +63,7 @@ struct RawSample {
   bool python_leaf = false;  // leaf_lasti is valid
   NativeAddress leaf;        // innermost PC; a kernel address if kernel_leaf (file 0)
   int32_t leaf_lasti = 0;
+  RawLabels labels;
 };
 
 // A code object as the kernel captured it.

@@ -29,7 +29,18 @@ std::span<const T> array_at(std::span<const uint8_t> bytes, std::size_t offset, 
 
 Parsed<Record> parse_tick(std::span<const uint8_t> bytes) {
   if (bytes.size() < sizeof(wire_tick)) return Malformed::kShort;
-  return TickRecord{head_of<wire_tick>(bytes)};
+  TickRecord record{head_of<wire_tick>(bytes)};
+  if (!(record.tick.flags & WIRE_TICK_TASK)) return record;
+  if (bytes.size() < sizeof(wire_tick) + sizeof(record.task)) return Malformed::kShort;
+  record.task = head_of<uint64_t>(bytes.subspan(sizeof(wire_tick)));
+  return record;
+}
+
+Parsed<Record> parse_task(std::span<const uint8_t> bytes) {
+  if (bytes.size() < sizeof(wire_task)) return Malformed::kShort;
+  const auto task = head_of<wire_task>(bytes);
+  if (task.name.bytes > sizeof(task.text)) return Malformed::kLimit;
+  return task;
 }
 
 bool within_limits(const wire_stack& head) {
@@ -118,6 +129,8 @@ Parsed<Record> parse(std::span<const uint8_t> bytes) {
       return parse_stack(bytes);
     case WIRE_TYPE_CODE:
       return parse_code(bytes);
+    case WIRE_TYPE_TASK:
+      return parse_task(bytes);
     case WIRE_TYPE_PROC: {
       auto process = parse_process(bytes);
       if (auto* why = std::get_if<Malformed>(&process)) return *why;
@@ -136,6 +149,22 @@ std::optional<T> counted(Parsed<T> parsed, std::array<uint64_t, kMalformedKinds>
 }
 
 }  // namespace
+
+model::RawLabels labels_of(uint32_t tick_flags, uint64_t task) {
+  static_assert(static_cast<int>(model::Gil::kFreeThreaded) == WIRE_GIL_FREE);
+  static_assert(static_cast<int>(model::Gc::kRunning) == WIRE_GC_RUNNING);
+  const uint32_t gil = tick_flags >> WIRE_TICK_GIL_SHIFT & 7;
+  const uint32_t gc = tick_flags >> WIRE_TICK_GC_SHIFT & 3;
+  model::RawLabels labels;
+  if (gil <= WIRE_GIL_FREE) labels.gil = static_cast<model::Gil>(gil);
+  if (gc <= WIRE_GC_RUNNING) labels.gc = static_cast<model::Gc>(gc);
+  labels.has_interpreter = (tick_flags & WIRE_TICK_INTERPRETER) != 0;
+  if (labels.has_interpreter)
+    labels.interpreter = static_cast<uint16_t>(tick_flags >> WIRE_TICK_INTERPRETER_SHIFT);
+  labels.has_task = (tick_flags & WIRE_TICK_TASK) != 0;
+  if (labels.has_task) labels.task = task;
+  return labels;
+}
 
 std::optional<Record> Decoder::decode(std::span<const uint8_t> bytes) {
   return counted(parse(bytes), malformed_);

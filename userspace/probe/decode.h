@@ -16,6 +16,7 @@ namespace pyprof::probe {
 
 struct TickRecord {
   wire_tick tick;
+  uint64_t task = 0;  // if WIRE_TICK_TASK
 };
 
 // Frames are innermost first.
@@ -33,7 +34,10 @@ struct CodeBytes {
   std::span<const uint8_t> payload;
 };
 
-using Record = std::variant<TickRecord, StackRecord, CodeBytes, model::ProcessEvent>;
+using Record = std::variant<TickRecord, StackRecord, CodeBytes, wire_task, model::ProcessEvent>;
+
+// What the flags of a tick, and the task behind it, say of its thread.
+[[nodiscard]] model::RawLabels labels_of(uint32_t tick_flags, uint64_t task);
 
 // Why bytes were no record.
 enum class Malformed : uint8_t {

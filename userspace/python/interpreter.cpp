@@ -4,6 +4,7 @@
 #include <elf.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstring>
 
@@ -266,9 +267,53 @@ std::optional<TsdLayout> inspect_libc(const elf::ElfFile& file) {
   return musl_layout(file);
 }
 
+std::optional<AsyncioLayout> inspect_asyncio(const elf::ElfFile& file) {
+  constexpr std::size_t kTaskName = 1, kThreadRunningTask = 11, kWords = 13;
+  constexpr uint64_t kMaxTaskOffset = 4096;
+  const elf::Section* section = file.section(".AsyncioDebug");
+  if (section == nullptr) return std::nullopt;
+  std::array<uint64_t, kWords> words;
+  const auto bytes = file.section_bytes(*section);
+  if (bytes.size() < sizeof(words)) return std::nullopt;
+  std::memcpy(words.data(), bytes.data(), sizeof(words));
+  const uint64_t running = words[kThreadRunningTask], name = words[kTaskName];
+  const bool usual = running % 8 == 0 && running + 8 <= WIRE_MAX_STATE_BYTES && running > 0 &&
+                     name % 8 == 0 && name < kMaxTaskOffset;
+  if (!usual) return std::nullopt;
+  return AsyncioLayout{static_cast<uint16_t>(running), static_cast<uint16_t>(name)};
+}
+
+namespace {
+
+// One read of the interpreter state instead of one for each member, if they are near each other.
+void place_interpreter_window(const RuntimeOffsets& offsets, wire_python_config& config) {
+  constexpr uint32_t kStampBytes = 4;
+  constexpr uint32_t kMaxWindow = 1024;  // longer reads cost more than a second one
+  const uint32_t first = std::min(offsets.interp_id, offsets.interp_gc_collecting);
+  const uint32_t end = std::max<uint32_t>(offsets.interp_id, offsets.interp_gc_collecting) + 8;
+  if (first == 0 || first % 8 != 0 || end - first > kMaxWindow) return;
+  config.interp_first = static_cast<uint16_t>(first);
+  config.interp_bytes = static_cast<uint16_t>(end - first);
+  config.interp_id = static_cast<uint16_t>(offsets.interp_id - first);
+  config.interp_gc = static_cast<uint16_t>(offsets.interp_gc_collecting - first);
+  const uint32_t stamp = config.stamp_offset;
+  if (stamp <= first || stamp + kStampBytes - first > kMaxWindow) return;
+  config.interp_stamp = static_cast<uint16_t>(stamp - first);
+  config.interp_bytes = static_cast<uint16_t>(std::max(end, stamp + kStampBytes) - first);
+}
+
+}  // namespace
+
 wire_python_config make_config(const InterpreterFile& file, uint64_t load_bias,
-                               const TsdLayout& tsd) {
+                               const TsdLayout& tsd, const AsyncioLayout* asyncio) {
   wire_python_config config = file.config;
+  config.ts_bytes = static_cast<uint16_t>(config.ts_chunk + 24);
+  if (asyncio != nullptr) {
+    config.ts_task = asyncio->thread_running_task;
+    config.task_name = asyncio->task_name;
+    config.ts_bytes = std::max(config.ts_bytes, static_cast<uint16_t>(config.ts_task + 8));
+  }
+  place_interpreter_window(file.runtime, config);
   config.key_address += load_bias;
   if (config.current_address) config.current_address += load_bias;
   if (config.stamp_address) config.stamp_address += load_bias;

@@ -48,9 +48,20 @@ struct TsdLayout {
 // For libc.so.6, libpthread.so.0 (glibc before 2.34) and musl's libc; empty for any other file.
 [[nodiscard]] std::optional<TsdLayout> inspect_libc(const elf::ElfFile& file);
 
+// What 3.14 on says of running tasks (section .AsyncioDebug, in _asyncio or the interpreter itself).
+struct AsyncioLayout {
+  uint16_t thread_running_task = 0;  // PyThreadState: asyncio_running_task
+  uint16_t task_name = 0;            // TaskObj
+};
+
+// Empty = the file has no such section, or not one that the kernel side can follow.
+[[nodiscard]] std::optional<AsyncioLayout> inspect_asyncio(const elf::ElfFile& file);
+
 // The offset table of one address space, ready for the kernel. `load_bias` = address in the process
 // minus virtual address in the file (0 for position-dependent executables). `file` is supported.
+// Without `asyncio` tasks are not told apart.
 [[nodiscard]] wire_python_config make_config(const InterpreterFile& file, uint64_t load_bias,
-                                             const TsdLayout& tsd);
+                                             const TsdLayout& tsd,
+                                             const AsyncioLayout* asyncio = nullptr);
 
 }  // namespace pyprof::python

@@ -162,4 +162,17 @@ Result<model::CodeObject> decode_code(std::span<const uint8_t> record) {
   return code;
 }
 
+Result<model::TaskName> decode_task(const wire_task& record) {
+  if (record.name.bytes > sizeof(record.text))
+    return Error{"task name record from the kernel: more bytes than it can hold"};
+  model::TaskName task{record.id, record.time_ns, {}};
+  if (record.name.kind == 0) {
+    task.name = "Task-" + std::to_string(record.number);
+    return task;
+  }
+  task.name = decode_text({record.text, record.name.bytes}, record.name.kind);
+  if (record.name.flags & WIRE_TEXT_CUT) task.name += "\u2026";
+  return task;
+}
+
 }  // namespace pyprof::python

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "bpf/wire.h"
 #include "userspace/base/result.h"
 #include "userspace/model/sample.h"
 
@@ -25,5 +26,9 @@ namespace pyprof::python {
 // cut or could not be read; what is there is kept. Up to 3.10 `qualname` is co_name, behind the
 // captured class's name and a dot if there is one. Fails if the record contradicts its size.
 [[nodiscard]] Result<model::CodeObject> decode_code(std::span<const uint8_t> record);
+
+// A wire_task record. "Task-7" for the number of a task that nobody named; a name that was cut ends
+// in U+2026. Fails if the record contradicts its size.
+[[nodiscard]] Result<model::TaskName> decode_task(const wire_task& record);
 
 }  // namespace pyprof::python

@@ -76,6 +76,8 @@ constexpr Config config_312() {
   config.frame_owner = 70;
   config.frame_is_entry = kNoMember;
   config.owner_entry = 3;
+  config.ts_gil = 24;  // _status.active
+  config.gil_held_mask = 1 << 4;
   return with_code(with_text(config, 40, 56), 68, 192);
 }
 
@@ -87,6 +89,8 @@ constexpr Config config_313() {
   config.cframe_current = kNoMember;
   config.cframe_previous = kNoMember;
   config.code_bytes = 200;
+  config.ts_gil = 32;  // _status.holds_gil
+  config.gil_held_mask = 1 << 5;
   return config;
 }
 
@@ -96,14 +100,17 @@ constexpr Config config_314() {
   config.frame_owner = 74;
   config.code_tag_mask = 3;
   config.code_bytes = 208;
+  config.ts_gil = 36;  // holds_gil
+  config.gil_held_mask = 1;
   return config;
 }
 
-constexpr std::array<DebugMember<Config>, 18> kConfig313{{
+constexpr std::array<DebugMember<Config>, 19> kConfig313{{
     {176, &Config::ts_interp},
     {184, &Config::ts_frame},
     {192, &Config::ts_thread_id},
     {208, &Config::ts_chunk},
+    {216, &Config::ts_gil},  // _status
     {232, &Config::frame_previous},
     {240, &Config::frame_code},
     {248, &Config::frame_ip},
@@ -119,11 +126,12 @@ constexpr std::array<DebugMember<Config>, 18> kConfig313{{
     {552, &Config::str_length},
     {560, &Config::str_ascii_data},
 }};
-constexpr std::array<DebugMember<Config>, 18> kConfig314{{
+constexpr std::array<DebugMember<Config>, 19> kConfig314{{
     {200, &Config::ts_interp},
     {208, &Config::ts_frame},
     {216, &Config::ts_thread_id},
     {232, &Config::ts_chunk},
+    {240, &Config::ts_gil},  // _status
     {256, &Config::frame_previous},
     {264, &Config::frame_code},
     {272, &Config::frame_ip},
@@ -139,7 +147,8 @@ constexpr std::array<DebugMember<Config>, 18> kConfig314{{
     {632, &Config::str_length},
     {640, &Config::str_ascii_data},
 }};
-constexpr std::array<DebugMember<Runtime>, 6> kRuntime313{{
+constexpr std::array<DebugMember<Runtime>, 7> kRuntime313{{
+    {56, &Runtime::interp_id},
     {40, &Runtime::interpreters_head},
     {64, &Runtime::interp_next},
     {72, &Runtime::interp_threads},
@@ -147,7 +156,8 @@ constexpr std::array<DebugMember<Runtime>, 6> kRuntime313{{
     {168, &Runtime::thread_next},
     {200, &Runtime::thread_native_id},
 }};
-constexpr std::array<DebugMember<Runtime>, 6> kRuntime314{{
+constexpr std::array<DebugMember<Runtime>, 7> kRuntime314{{
+    {56, &Runtime::interp_id},
     {40, &Runtime::interpreters_head},
     {64, &Runtime::interp_next},
     {72, &Runtime::interp_threads},
@@ -162,24 +172,29 @@ const std::array<VersionRow, 4> kRows{{
      .runtime_key = 592,
      .runtime_current = 576,
      .config = config_311(),
-     .runtime = {40, 0, 16, 888, 8, 160, 872, AttributeStorage::kTwoPointers}},
+     .runtime = {40, 0, 16, 888, 8, 160, 872, AttributeStorage::kTwoPointers, 48, 848}},
     {.version = 0x30c,
      .runtime_key = 1544,
      .config = config_312(),
-     .runtime = {40, 0, 72, 944, 8, 144, 880, AttributeStorage::kTaggedPointer}},
+     .runtime = {40, 0, 72, 944, 8, 144, 880, AttributeStorage::kTaggedPointer, 8, 312}},
     {.version = 0x30d,
      .runtime_key = 2160,
      .debug_bytes = 584,
+     .debug_gc = 80,
+     .debug_gc_collecting = 576,
      .config = config_313(),
-     .runtime = {632, 7264, 7344, 7656, 8, 160, 880, AttributeStorage::kInline},
+     .runtime = {632, 7264, 7344, 7656, 8, 160, 880, AttributeStorage::kInline, 7272, 7600},
      .debug_config = kConfig313,
      .debug_runtime = kRuntime313},
     {.version = 0x30e,
      .runtime_key = 2336,
      .debug_bytes = 760,
      .debug_code_generation = 160,
+     .debug_gc = 88,
+     .debug_gc_collecting = 656,
+     .gil_after_status = 4,
      .config = config_314(),
-     .runtime = {808, 7272, 7344, 7688, 8, 160, 880, AttributeStorage::kInline},
+     .runtime = {808, 7272, 7344, 7688, 8, 160, 880, AttributeStorage::kInline, 7280, 7600},
      .debug_config = kConfig314,
      .debug_runtime = kRuntime314},
 }};
@@ -208,7 +223,8 @@ bool fits_kernel_reads(const Config& config) {
     return at >= config.code_flags && at + bytes <= config.code_flags + kCodeHeadBytes &&
            at % bytes == 0;
   };
-  return config.ts_chunk + 24 <= kThreadStateBytes && in_thread(config.ts_interp) &&
+  const bool gil_in_thread = config.ts_gil + 4 <= config.ts_chunk + 24 && config.ts_gil % 4 == 0;
+  return config.ts_chunk + 24 <= kThreadStateBytes && gil_in_thread && in_thread(config.ts_interp) &&
          in_thread(config.ts_frame) && in_thread(config.ts_chunk) &&
          in_thread(config.ts_thread_id) && in_frame(config.frame_code) &&
          in_frame(config.frame_previous) && in_frame(config.frame_ip) &&
@@ -260,9 +276,16 @@ Result<VersionRow> with_debug_offsets(const VersionRow& row, std::span<const uin
   if (runtime.size() < row.debug_bytes) return bad_offsets(row);
   VersionRow filled = row;
   if (!take_offsets(runtime, row.debug_config, filled.config) ||
-      !take_offsets(runtime, row.debug_runtime, filled.runtime) ||
-      !fits_kernel_reads(filled.config))
+      !take_offsets(runtime, row.debug_runtime, filled.runtime))
     return bad_offsets(row);
+  filled.config.ts_gil = static_cast<uint16_t>(filled.config.ts_gil + row.gil_after_status);
+  if (!fits_kernel_reads(filled.config)) return bad_offsets(row);
+  if (row.debug_gc) {
+    const uint64_t gc = u64_at(runtime, row.debug_gc);
+    const uint64_t collecting = u64_at(runtime, row.debug_gc_collecting);
+    if (gc >= kMaxOffset || collecting >= kMaxOffset) return bad_offsets(row);
+    filled.runtime.interp_gc_collecting = static_cast<uint16_t>(gc + collecting);
+  }
   if (row.debug_code_generation) {
     const uint64_t generation = u64_at(runtime, row.debug_code_generation);
     if (generation >= kMaxOffset || generation % 8 != 0) return bad_offsets(row);

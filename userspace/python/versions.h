@@ -36,6 +36,9 @@ struct RuntimeOffsets {
   AttributeStorage attributes = AttributeStorage::kInline;
   uint16_t pthread_tid = 0;  // of the C library's descriptor, 0 = unknown; used where
                              // thread_native_id doesn't exist (to 3.10)
+  // PyInterpreterState, for labels; 0 = not known.
+  uint16_t interp_id = 0;
+  uint16_t interp_gc_collecting = 0;
 };
 
 // A member of one of the two structs above and the place of its offset in _Py_DebugOffsets.
@@ -52,6 +55,9 @@ struct VersionRow {
   uint16_t runtime_bytes = 0;            // sizeof(_PyRuntimeState), 3.7 to 3.10: one per layout
   uint16_t debug_bytes = 0;              // sizeof(_Py_DebugOffsets), 0 = none
   uint16_t debug_code_generation = 0;    // position of code_object_generation in it, 0 = none
+  uint16_t debug_gc = 0;                 // positions of interpreter_state.gc ...
+  uint16_t debug_gc_collecting = 0;      // ... and of gc.collecting
+  uint16_t gil_after_status = 0;         // PyThreadState: from _status to what config.ts_gil means
   wire_python_config config{};           // addresses are 0
   RuntimeOffsets runtime;
   std::span<const DebugMember<wire_python_config>> debug_config{};

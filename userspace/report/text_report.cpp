@@ -17,6 +17,7 @@
 #include "userspace/aggregate/process_status.h"
 #include "userspace/aggregate/summary.h"
 #include "userspace/report/function_table.h"
+#include "userspace/report/group_table.h"
 #include "userspace/report/hot_paths.h"
 #include "userspace/report/table.h"
 
@@ -47,6 +48,7 @@ class Report {
   std::string run() && {
     write_header();
     if (profile_.processes.size() > 1) write_processes();
+    if (options_.by != aggregate::GroupBy::kNone) write_groups();
     write_threads();
     const FunctionTable functions(profile_, summary_, options_.full_paths);
     write_functions("## 2 By self time (S)", 'S', functions.by_self(options_.functions));
@@ -233,6 +235,26 @@ class Report {
     }
     append("\n## 1 Threads (T)\n{}", table.text());
     write_rest(order_.size(), "threads");
+  }
+
+  void write_groups() {
+    const std::vector<GroupRow> rows = group_rows(profile_, summary_, options_.by);
+    Table table({{"id"},
+                 {"cpu%", true},
+                 {"cpu_s", true},
+                 {"+-", true},
+                 {"samples", true},
+                 {aggregate::group_name(options_.by)},
+                 {"top function"}});
+    for (std::size_t i = 0; i < std::min(rows.size(), options_.threads); ++i) {
+      const GroupRow& row = rows[i];
+      const double share = aggregate::percent(row.value, whole_);
+      table.add({fmt::format("G{}", i + 1), fmt::format("{:.1f}", share),
+                 seconds_text(share_ns(row.value)), fmt::format("{:.1f}", margin(share)),
+                 std::to_string(row.samples), row.name, leaf_text(row.top_stack())});
+    }
+    append("\n## Groups (G) by {}\n{}", aggregate::group_name(options_.by), table.text());
+    write_rest(rows.size(), "groups");
   }
 
   static std::string top_leaf(const Usage& usage) {

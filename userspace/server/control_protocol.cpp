@@ -115,6 +115,8 @@ std::string encode(const ControlRequest& request) {
                   {"threads", request.threads},
                   {"native", request.native},
                   {"python_only", request.python_only},
+                  {"gil", request.gil},
+                  {"by", request.by},
                   {"title", request.title}});
 }
 
@@ -132,6 +134,8 @@ Result<ControlRequest> decode_request(std::string_view line) {
   members.read("threads", request.threads);
   members.read("native", request.native);
   members.read("python_only", request.python_only);
+  members.read("gil", request.gil);
+  members.read("by", request.by, kMaxWordBytes);
   members.read("title", request.title, kMaxTitleBytes);
   const auto done = members.finish();
   if (!done) return done.error();

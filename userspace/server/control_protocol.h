@@ -27,6 +27,8 @@ struct ControlRequest {
   bool threads = false;
   bool native = false;
   bool python_only = false;
+  bool gil = false;
+  std::string by;  // "task", "gil", ...: see aggregate/labels.h; empty = no groups
   std::string title;
   bool operator==(const ControlRequest&) const = default;
 };

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collects garbage again and again, and works in between.
+
+Waits for a line on stdin, works for the seconds given, then prints {"gc_s": ..., "cpu_s": ...}: CPU time between the
+collector's start and stop callbacks, and all of the thread's. A second thread computes meanwhile: that the collector
+runs is no state of its.
+"""
+
+import gc
+import json
+import sys
+import threading
+import time
+
+gc_s = 0.0
+begun = 0.0
+garbage = []
+
+
+def watch(phase, _):
+    global gc_s, begun
+    if phase == "start":
+        begun = time.thread_time()
+    else:
+        gc_s += time.thread_time() - begun
+
+
+class Node:
+    def __init__(self):
+        self.me = self
+
+
+def work():
+    i = 0
+    while i < 40000:
+        i += 1
+
+
+def other(end):
+    while time.monotonic() < end:
+        work()
+
+
+def main():
+    garbage.extend([Node() for _ in range(20000)])
+    gc.disable()
+    gc.callbacks.append(watch)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    end = time.monotonic() + float(sys.argv[1])
+    beside = threading.Thread(target=other, args=(end,), name="beside")
+    beside.start()
+    begin = time.thread_time()
+    while time.monotonic() < end:
+        gc.collect()
+        work()
+    cpu_s = time.thread_time() - begin
+    beside.join()
+    print(json.dumps({"gc_s": gc_s, "cpu_s": cpu_s}), flush=True)
+    sys.stdin.readline()
+
+
+main()

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Four asyncio tasks that burn known shares of CPU: one was never given a name, so asyncio counts it.
+
+Waits for a line on stdin, works for the seconds given, then prints {task name: its CPU time by the thread's clock}.
+"""
+
+import asyncio
+import json
+import sys
+import time
+
+SHARES = {"größe-Δ": 0.0040, "a-long-name-" + "x" * 100: 0.0025, None: 0.0015, "short": 0.0020}
+spent = {}
+
+
+def burn(seconds):
+    begin = time.thread_time()
+    while time.thread_time() - begin < seconds:
+        pass
+    return time.thread_time() - begin
+
+
+async def busy(end, seconds):
+    name = asyncio.current_task().get_name() if seconds != SHARES[None] else "unnamed"
+    while time.monotonic() < end:
+        spent[name] = spent.get(name, 0.0) + burn(seconds)
+        await asyncio.sleep(0)
+
+
+async def main():
+    end = time.monotonic() + float(sys.argv[1])
+    tasks = []
+    for name, seconds in SHARES.items():
+        tasks.append(asyncio.create_task(busy(end, seconds), **({"name": name} if name else {})))
+        if name is None:
+            print("unnamed", flush=True)
+    await asyncio.gather(*tasks)
+
+
+print("ready", flush=True)
+sys.stdin.readline()
+asyncio.run(main())
+print(json.dumps(spent), flush=True)
+sys.stdin.readline()
