@@ -70,9 +70,15 @@ static __always_inline int py_read_state(struct scratch *s, struct wire_python_c
 
 	if (bpf_probe_read_user(s->py, bytes & WIRE_MAX_STATE_BYTES, (void *)state))
 		return WIRE_FAULT_PY_STATE_FAULT;
-	if (py_load(s->py, p->ts_thread_id, 0x1f8) != thread_pointer)
-		return WIRE_FAULT_PY_STATE_OTHER;
-	return 0;
+	if (py_load(s->py, p->ts_thread_id, 0x1f8) == thread_pointer)
+		return 0;
+	/* 3.11 and 3.12 run a subinterpreter by the state of the thread that made it: its activation
+	 * tells whose stack it is on */
+	u64 top = thread_pointer > s->record.sp ? thread_pointer : s->process.stack_top;
+	u64 room = py_load(s->py, p->ts_frame, 0x1f8) - s->record.sp;
+
+	return p->cframe_current != 0xffff && room < top - s->record.sp ? 0 :
+									   WIRE_FAULT_PY_STATE_OTHER;
 }
 
 /* 2.7: the running thread's state in the interpreters' lists; 0 = none, or too far behind. Other threads

@@ -61,10 +61,10 @@ def test_only_gil_holders(interpreter, tmp_path):
 def test_gc(interpreter, tmp_path):
     raw, truth = whole_run(interpreter, tmp_path, "gc_loop.py", "--by", "gc", "-t")
     stacks = folded(raw)
-    main = [(frames, n) for frames, n in stacks if not frames[1].startswith("thread beside ")]
+    main = [(frames, n) for frames, n in stacks if "other" not in names_of(frames)]
     share = groups(main).get("gc running", 0) / total(main)
     expected = truth["gc_s"] / truth["cpu_s"]
-    beside = [(frames, n) for frames, n in stacks if frames[1].startswith("thread beside ")]
+    beside = [(frames, n) for frames, n in stacks if "other" in names_of(frames)]
     wrong = groups(beside).get("gc running", 0)
     figure("gc_share[%s]" % interpreter.name, share, "", "gc.callbacks %.4f; beside: %d of %d" % (
         expected, wrong, total(beside)))

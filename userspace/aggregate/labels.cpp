@@ -22,18 +22,6 @@ constexpr std::array<std::pair<GroupBy, const char*>, 5> kGroups{{
 }};
 constexpr uint16_t kFirstWithTasks = 0x30e;  // tells the running task: CPython 3.14
 
-// What takes the GIL. take_gil is a local symbol and has suffixes where the compiler split it; of a
-// stripped file only the exported ones are seen.
-bool takes_gil(const model::Frame& frame) {
-  constexpr std::array<std::string_view, 4> kExported{
-      "PyEval_RestoreThread", "PyEval_AcquireThread", "PyEval_AcquireLock", "PyGILState_Ensure"};
-  if (frame.kind != model::FrameKind::kInterpreter && frame.kind != model::FrameKind::kNative)
-    return false;
-  const std::string_view name = frame.function;
-  return name == "take_gil" || name.starts_with("take_gil.") ||
-         std::find(kExported.begin(), kExported.end(), name) != kExported.end();
-}
-
 std::string known_or(const char* word) {
   return word != nullptr ? word : "[unknown]";
 }
@@ -126,28 +114,6 @@ std::string group_value(const model::Profile& profile, const model::Sample& samp
 std::string group_text(const model::Profile& profile, const model::Sample& sample, GroupBy by) {
   if (by == GroupBy::kNone) return "";
   return std::string(group_name(by)) + " " + group_value(profile, sample, by);
-}
-
-void find_waiting_for_gil(model::Profile& profile) {
-  if (profile.labels.empty()) return;
-  std::vector<bool> takes;
-  for (const model::Stack& stack : profile.stacks) {
-    takes.push_back(
-        std::any_of(stack.frames.begin(), stack.frames.end(),
-                    [&](uint32_t frame) { return takes_gil(profile.frames[frame]); }));
-  }
-  std::vector<uint32_t> waiting(profile.labels.size());  // as Sample::labels, 0 = not made yet
-  for (model::Sample& sample : profile.samples) {
-    if (!takes[sample.stack] || labels_of(profile, sample).gil != model::Gil::kReleased) continue;
-    uint32_t& wanted = waiting[sample.labels - 1];
-    if (wanted == 0) {
-      model::Labels labels = labels_of(profile, sample);
-      labels.gil = model::Gil::kWanted;
-      profile.labels.push_back(std::move(labels));
-      wanted = static_cast<uint32_t>(profile.labels.size());
-    }
-    sample.labels = wanted;
-  }
 }
 
 model::Profile only_gil_holders(model::Profile profile) {

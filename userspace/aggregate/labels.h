@@ -37,10 +37,6 @@ enum class GroupBy : uint8_t { kNone, kThread, kTask, kGil, kGc, kInterpreter };
 // Clean text; "" if no task ran, "[unnamed]" if its name could not be read.
 [[nodiscard]] std::string task_text(const model::Labels& labels);
 
-// Before 3.15 CPython doesn't say that a thread waits for the GIL: a thread without it is taken for
-// waiting if its stack shows that it is about to get it.
-void find_waiting_for_gil(model::Profile& profile);
-
 // Only the samples that hold the GIL, and of each thread's CPU time their share.
 [[nodiscard]] model::Profile only_gil_holders(model::Profile profile);
 

@@ -5,7 +5,7 @@
 #include <tuple>
 #include <utility>
 
-#include "userspace/aggregate/labels.h"
+#include "userspace/aggregate/label_evidence.h"
 #include "userspace/aggregate/process_status.h"
 
 namespace pyprof::aggregate {
@@ -274,7 +274,7 @@ model::Profile ProfileBuilder::finish(const StackSource& source, const WindowInf
     profile.samples.push_back({placed[i], other_stack, other.count, other.weight_ns, 0});
   }
   profile.labels = std::move(labels_);
-  find_waiting_for_gil(profile);
+  settle_labels(profile);
   count_quality(profile);
   measure_coverage(profile);
   clear();
