@@ -3,14 +3,13 @@
 
 import json
 import os
-import platform
 import re
 import subprocess
 
 import pytest
 
 import harness
-from harness import Process, run, wait_until
+from harness import MAP_FILE, Process, run, wait_until
 from test_daemon import Daemon
 
 STATUSES = ("ok", "partial", "unsupported")
@@ -112,7 +111,7 @@ def claiming_files(directory, interpreters):
 def test_files_that_only_claim_to_be_cpython(interpreters, daemon, tmp_path):
     for reason, path in claiming_files(tmp_path, interpreters).items():
         # Not a Python program: its own interpreter would be the one that counts.
-        with Process(["/usr/bin/perl", "-e", PERL, str(path)], stdin=subprocess.DEVNULL) as target:
+        with Process(["/usr/bin/perl", "-e", MAP_FILE, str(path)], stdin=subprocess.DEVNULL) as target:
             assert target.line() == "up"
             found = listed(target.pid)
             assert found and found["status"] == "unsupported", (path, found)
@@ -122,15 +121,6 @@ def test_files_that_only_claim_to_be_cpython(interpreters, daemon, tmp_path):
             wait_until(lambda: processes_by_status(daemon).get(("python", "unsupported", reason)), 20,
                        "the daemon to see the file")
         assert daemon.child.poll() is None
-
-
-# mmap(NULL, 65536, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0); then sleeps.
-PERL = """
-open(my $f, '<', $ARGV[0]) or die;
-my $at = syscall(%d, 0, 65536, 5, 2, fileno($f), 0);
-die if $at == -1;
-$| = 1; print "up\\n"; sleep 60;
-""" % {"x86_64": 9, "aarch64": 222}[platform.machine()]
 
 
 def test_an_interpreter_too_old_says_so(daemon):

@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "userspace/base/result.h"
+#include "userspace/model/process_status.h"
 
 namespace pyprof::cli {
 namespace {
@@ -119,6 +120,18 @@ TEST_F(ProgramTest, manual_page_has_the_flags) {
     EXPECT_NE(page.find(at->str()), std::string::npos) << at->str() << " is not in the manual page";
   for (std::sregex_iterator at(page.begin(), page.end(), flag), end; at != end; ++at)
     EXPECT_NE(help.find(at->str()), std::string::npos) << at->str() << " is no flag";
+}
+
+TEST_F(ProgramTest, manual_page_lists_every_reason_of_a_status) {
+  const char* source = std::getenv("PYEBPF_SOURCE");
+  ASSERT_NE(source, nullptr);
+  std::ifstream file(std::string(source) + "/packaging/man/pyebpf-prof.1");
+  std::stringstream page;
+  page << file.rdbuf();
+  for (std::size_t i = 1; i < model::kUnsupportedReasons; ++i) {
+    const std::string label(to_label(static_cast<model::Unsupported>(i)));
+    EXPECT_NE(page.str().find(label), std::string::npos) << label;
+  }
 }
 
 }  // namespace
