@@ -12,6 +12,7 @@ import harness  # noqa: E402
 
 # What every machine can get: the distribution's own, and Debian's packages for the others.
 REQUIRED_SERIES = ((3, 13), (3, 14))
+FIRST_WITH_QUALNAME = (3, 11)  # of code objects
 
 
 def list_interpreters():
@@ -36,6 +37,9 @@ def pytest_generate_tests(metafunc):
         since = metafunc.definition.get_closest_marker("since")
         found = [i for i in metafunc.config.interpreters if since is None or i.series >= since.args]
         metafunc.parametrize("interpreter", found, ids=[i.name for i in found])
+    if "legacy_interpreter" in metafunc.fixturenames:
+        found = [i for i in metafunc.config.interpreters if i.series < FIRST_WITH_QUALNAME]
+        metafunc.parametrize("legacy_interpreter", found, ids=[i.name for i in found])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,10 +59,10 @@ def interpreters(request):
 
 @pytest.fixture(scope="session")
 def any_python(interpreters):
-    """One interpreter, for tests where the version does not matter: outside chroots if possible."""
+    """One interpreter, for tests where the version does not matter: outside chroots and 3.11 or newer if possible."""
     if not interpreters:
         pytest.skip("no supported CPython on this machine")
-    return sorted(interpreters, key=lambda i: (i.chroot is not None, i.series))[0]
+    return sorted(interpreters, key=lambda i: (i.chroot is not None, i.series < FIRST_WITH_QUALNAME, i.series))[0]
 
 
 @pytest.fixture(scope="session")

@@ -32,13 +32,13 @@ constexpr uint64_t kClassDict = 24;
 constexpr uint64_t kClassName = 32;
 
 struct FunctionOffsets {
-  uint64_t code, closure, qualname, dict;
+  uint64_t code, closure, name;  // name: func_qualname, in 2.7 func_name
 };
 
 FunctionOffsets function_offsets(uint16_t version) {
-  if (version < 0x300) return {16, 40, 0, 64};
-  if (version < 0x30a) return {16, 48, 104, 72};
-  return {48, 72, 40, 88};
+  if (version < 0x300) return {16, 40, 56};
+  if (version < 0x30a) return {16, 48, 104};
+  return {48, 72, 40};
 }
 
 std::string last_part(const std::string& qualname) {
@@ -207,20 +207,25 @@ void MethodFinder::add_function(uint64_t function, int depth, Functions& functio
 // code.
 std::optional<std::string> MethodFinder::name_of(uint64_t type, uint64_t function,
                                                  const std::string& plain) {
-  const uint64_t offset = function_offsets(config_.version).qualname;
-  if (offset == 0) {  // 2.7 has no qualified names
-    uint64_t own_type = 0, name = 0;
-    if (!memory_.read_value(type + kObjectType, own_type)) return std::nullopt;
-    if (!is_old_style(own_type)) return last_part(type_name(type)) + '.' + plain;
-    if (!memory_.read_value(type + kClassName, name)) return std::nullopt;
-    const auto text = objects_.text(name, kMaxNameBytes);
-    return text ? std::optional(text->utf8 + '.' + plain) : std::nullopt;
-  }
   uint64_t address = 0;
-  if (!memory_.read_value(function + offset, address)) return std::nullopt;
-  const auto qualname = objects_.text(address, kMaxNameBytes);
-  if (!qualname || !qualname->whole) return std::nullopt;
-  return last_part(qualname->utf8) == plain ? qualname->utf8 : plain;
+  if (!memory_.read_value(function + function_offsets(config_.version).name, address))
+    return std::nullopt;
+  const auto name = objects_.text(address, kMaxNameBytes);
+  if (!name || !name->whole) return std::nullopt;
+  if (last_part(name->utf8) != plain) return plain;
+  if (config_.version >= 0x300) return name->utf8;
+  const auto owner = class_name(type);
+  return owner ? std::optional(*owner + '.' + plain) : std::nullopt;
+}
+
+// 2.7 has no qualified names: the class's own.
+std::optional<std::string> MethodFinder::class_name(uint64_t type) const {
+  uint64_t own_type = 0, name = 0;
+  if (!memory_.read_value(type + kObjectType, own_type)) return std::nullopt;
+  if (!is_old_style(own_type)) return last_part(type_name(type));
+  if (!memory_.read_value(type + kClassName, name)) return std::nullopt;
+  const auto text = objects_.text(name, kMaxNameBytes);
+  return text ? std::optional(text->utf8) : std::nullopt;
 }
 
 }  // namespace pyprof::python

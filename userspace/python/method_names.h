@@ -40,6 +40,7 @@ class MethodFinder {
   const Functions& functions_of(uint64_t type);
   void add(uint64_t object, int depth, Functions& functions);
   void add_function(uint64_t function, int depth, Functions& functions);
+  std::optional<std::string> class_name(uint64_t type) const;
   std::optional<std::string> name_of(uint64_t type, uint64_t function, const std::string& plain);
 
   const Memory& memory_;

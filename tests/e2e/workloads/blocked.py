@@ -3,7 +3,6 @@
 
 import json
 import os
-import queue
 import select
 import socket
 import subprocess
@@ -11,8 +10,15 @@ import sys
 import threading
 import time
 
+from compat import monotonic, native_id, say
+
+try:
+    import queue
+except ImportError:  # 2.7
+    import Queue as queue
+
 tids = {}
-started = threading.Barrier(10)
+go = threading.Event()
 
 
 def spin():
@@ -21,13 +27,13 @@ def spin():
 
 
 def busy(end):
-    while time.monotonic() < end:
+    while monotonic() < end:
         spin()
 
 
 def run(how, wait):
-    tids[how] = threading.get_native_id()
-    started.wait()
+    tids[how] = native_id()
+    go.wait()
     wait()
 
 
@@ -51,13 +57,17 @@ def main():
         "read": lambda: os.read(pipe_out, 1),
     }
     for how, wait in waits.items():
-        threading.Thread(target=run, args=(how, wait), name=how, daemon=True).start()
-    end = time.monotonic() + seconds + 1
+        thread = threading.Thread(target=run, args=(how, wait), name=how)
+        thread.daemon = True
+        thread.start()
+    end = monotonic() + seconds + 1
     worker = threading.Thread(target=run, args=("busy", lambda: busy(end)), name="busy")
     worker.start()
-    started.wait()
+    while len(tids) < len(waits) + 1:
+        time.sleep(0.01)
+    go.set()
     time.sleep(1)
-    print(json.dumps({"busy": tids.pop("busy"), "blocked": tids}), flush=True)
+    say(json.dumps({"busy": tids.pop("busy"), "blocked": tids}))
     worker.join()
     child.kill()
     sender.close()

@@ -5,20 +5,21 @@ With --wait it says "ready" and begins after a line on stdin.
 """
 
 import sys
-import time
+
+from compat import monotonic_ns, say, thread_time, thread_time_ns
 
 
 def burn_here(seconds):
-    end = time.thread_time() + seconds
-    while time.thread_time() < end:
+    end = thread_time() + seconds
+    while thread_time() < end:
         for _ in range(500):
             pass
 
 
 if "--wait" in sys.argv:
     sys.argv.remove("--wait")
-    print("ready", flush=True)
+    say("ready")
     sys.stdin.readline()
-begin_ns, begin_cpu_ns = time.monotonic_ns(), time.thread_time_ns()
+begin_ns, begin_cpu_ns = monotonic_ns(), thread_time_ns()
 burn_here(float(sys.argv[1]) if len(sys.argv) > 1 else 0.1)
-print(begin_ns, time.monotonic_ns(), time.thread_time_ns() - begin_cpu_ns)
+say("%d %d %d" % (begin_ns, monotonic_ns(), thread_time_ns() - begin_cpu_ns))

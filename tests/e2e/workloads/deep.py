@@ -2,11 +2,12 @@
 """deep.py DEPTH [SECONDS [EVERY]]: DEPTH calls of recurse(), each EVERY-th through C, then burns in bottom()."""
 
 import sys
-import time
+
+from compat import monotonic, say
 
 
 def bottom(end):
-    while time.monotonic() < end:
+    while monotonic() < end:
         for _ in range(1000):
             pass
 
@@ -22,5 +23,5 @@ def recurse(depth, end):
 
 EVERY = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 sys.setrecursionlimit(20000)
-print("ready", flush=True)
-recurse(int(sys.argv[1]), time.monotonic() + (float(sys.argv[2]) if len(sys.argv) > 2 else 5.0))
+say("ready")
+recurse(int(sys.argv[1]), monotonic() + (float(sys.argv[2]) if len(sys.argv) > 2 else 5.0))

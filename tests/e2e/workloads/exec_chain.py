@@ -9,12 +9,13 @@ import json
 import os
 import shlex
 import sys
-import time
+
+from compat import say, thread_time, thread_time_ns
 
 
 def burn(seconds):
-    end = time.thread_time() + seconds
-    while time.thread_time() < end:
+    end = thread_time() + seconds
+    while thread_time() < end:
         for _ in range(500):
             pass
 
@@ -30,17 +31,17 @@ def stage_two(seconds):
 def main():
     stage, seconds, native = sys.argv[1], float(sys.argv[2]), shlex.split(sys.argv[3])
     python = sys.argv[5:]
-    begin = time.thread_time_ns()
+    begin = thread_time_ns()
     if stage == "one":
-        print("ready", flush=True)
+        say("ready")
         sys.stdin.readline()
-        begin = time.thread_time_ns()
+        begin = thread_time_ns()
         stage_one(seconds)
         following = python + [os.path.abspath(__file__), "two", sys.argv[2], sys.argv[3], "--"] + python
     else:
         stage_two(seconds)
         following = native
-    print(json.dumps({"stage": stage, "cpu_ns": time.thread_time_ns() - begin}), flush=True)
+    say(json.dumps({"stage": stage, "cpu_ns": thread_time_ns() - begin}))
     os.execv(following[0], following)
 
 

@@ -9,7 +9,8 @@ import argparse
 import json
 import sys
 import threading
-import time
+
+from compat import monotonic, monotonic_ns, process_time_ns, say, thread_time
 
 
 def work(n):
@@ -27,19 +28,19 @@ def bar():
 
 
 def timed(function, spent):
-    begin = time.thread_time()
+    begin = thread_time()
     function()
-    spent[function.__name__] += time.thread_time() - begin
+    spent[function.__name__] += thread_time() - begin
 
 
 def worker(end, spent):
-    while time.monotonic() < end:
+    while monotonic() < end:
         timed(foo, spent)
         timed(bar, spent)
 
 
 def mark():
-    return {"monotonic_ns": time.monotonic_ns(), "cpu_ns": time.process_time_ns()}
+    return {"monotonic_ns": monotonic_ns(), "cpu_ns": process_time_ns()}
 
 
 def main():
@@ -48,12 +49,12 @@ def main():
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--now", action="store_true", help="do not wait for stdin")
     options = parser.parse_args()
-    print("ready", flush=True)
+    say("ready")
     if not options.now:
         sys.stdin.readline()
     spent = [{"foo": 0.0, "bar": 0.0} for _ in range(options.threads)]
     begin = mark()
-    end = time.monotonic() + options.seconds
+    end = monotonic() + options.seconds
     threads = [
         threading.Thread(target=worker, args=(end, spent[i]), name="worker-%d" % i) for i in range(options.threads)
     ]
@@ -64,7 +65,7 @@ def main():
     finish = mark()
     foo_s = sum(s["foo"] for s in spent)
     bar_s = sum(s["bar"] for s in spent)
-    print(json.dumps({"begin": begin, "end": finish, "foo_s": foo_s, "bar_s": bar_s}), flush=True)
+    say(json.dumps({"begin": begin, "end": finish, "foo_s": foo_s, "bar_s": bar_s}))
     if not options.now:
         sys.stdin.readline()
 

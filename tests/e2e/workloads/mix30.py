@@ -10,30 +10,50 @@ import functools
 import json
 import re
 import sys
-import time
+
+from compat import monotonic, say
+
+if sys.version_info[0] >= 3:
+    from unicode_names import by_class as call_class
+else:
+    from ascii_names import by_class as call_class
 
 seen = set()
 burn_s = 0.02
+
+
+def qualified_name(frame):
+    """Before 3.11: "Class.method" of the class that defines it, else the plain name."""
+    code = frame.f_code
+    if code.co_argcount and code.co_varnames[0] in ("self", "cls"):
+        first = frame.f_locals[code.co_varnames[0]]
+        for owner in (first if isinstance(first, type) else type(first)).__mro__:
+            for value in list(vars(owner).values()):
+                function = getattr(value, "__func__", value)
+                if getattr(function, "__code__", None) is code:
+                    return getattr(function, "__qualname__", owner.__name__ + "." + code.co_name)
+    return code.co_name
 
 
 def true_stack(frame):
     stack = []
     while frame is not None:
         code = frame.f_code
-        stack.append((getattr(code, "co_qualname", code.co_name), code.co_filename, frame.f_lineno))
+        name = code.co_qualname if hasattr(code, "co_qualname") else qualified_name(frame)
+        stack.append((name, code.co_filename, frame.f_lineno))
         frame = frame.f_back
     return tuple(reversed(stack))
 
 
 def leaf():
-    end = time.monotonic() + burn_s
-    while time.monotonic() < end:
+    end = monotonic() + burn_s
+    while monotonic() < end:
         for _ in range(2000):
             pass
     stack = true_stack(sys._getframe(1))
     if stack not in seen:
         seen.add(stack)
-        print(json.dumps(stack), flush=True)
+        say(json.dumps(stack))
     return 1
 
 
@@ -65,19 +85,8 @@ def by_partial(depth, turn):
     return functools.partial(descend, depth, turn)()
 
 
-class Größe:
-    def __init__(self, depth, turn):
-        self.depth, self.turn = depth, turn
-
-    def __len__(self):
-        return descend(self.depth, self.turn)
-
-    def 計算(self):
-        return len(self)
-
-
 def by_class(depth, turn):
-    return Größe(depth, turn).計算()
+    return call_class(descend, depth, turn)
 
 
 KINDS = (plain, by_sort, by_sub, by_map, by_json, by_generator, by_partial, by_class)
@@ -95,10 +104,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=5.0)
     options = parser.parse_args()
     sys.setrecursionlimit(20000)
-    print("ready", flush=True)
-    end = time.monotonic() + options.seconds
+    say("ready")
+    end = monotonic() + options.seconds
     turn = 0
-    while time.monotonic() < end:
+    while monotonic() < end:
         descend(options.depth, turn % len(KINDS))
         turn += 1
 
