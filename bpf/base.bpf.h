@@ -24,6 +24,7 @@ typedef __s64 s64;
 
 #define NATIVE_FRAMES_PER_PROGRAM 64
 #define PYTHON_FRAMES_PER_PROGRAM 128
+#define OBJECTS_PER_PROGRAM 256 /* frames of CPython <= 3.10 */
 #define VERIFIED_PER_PROGRAM 512
 /* The kernel allows 33 tail calls a tick. A full native part leaves seven: start, walk, look-up,
  * verification (two), capture, record. */

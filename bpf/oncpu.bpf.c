@@ -259,10 +259,10 @@ int py_start(struct bpf_perf_event_data *ctx)
 }
 
 /* Tail calls are left for another walk and then for all that follows: look-up, verification of every
- * frame, capture, record. */
-static __always_inline int py_room(struct scratch *s)
+ * frame, capture, record. `more`: elements that another walk makes. */
+static __always_inline int py_room(struct scratch *s, u32 more)
 {
-	u32 elements = s->python_count + 2 * PYTHON_FRAMES_PER_PROGRAM;
+	u32 elements = s->python_count + more;
 	u32 verifications = (elements + VERIFIED_PER_PROGRAM - 1) / VERIFIED_PER_PROGRAM;
 
 	return s->tail_calls + 1 + 3 + verifications <= MAX_TAIL_CALLS;
@@ -278,7 +278,7 @@ int py_more(struct bpf_perf_event_data *ctx)
 		return 0;
 	struct wire_python_config *p = py_config(s);
 	if (p && py_walk(s, p) == PY_STEP) {
-		if (py_room(s))
+		if (py_room(s, 2 * PYTHON_FRAMES_PER_PROGRAM))
 			TAIL_CALL(ctx, s, TAIL_PY_WALK);
 		s->record.python_end = WIRE_FAULT_PY_DEPTH;
 	}
@@ -297,7 +297,7 @@ int py_objects_more(struct bpf_perf_event_data *ctx)
 		return 0;
 	struct wire_python_config *p = py_config(s);
 	if (p && object_walk(s, p) == PY_STEP) {
-		if (py_room(s))
+		if (py_room(s, OBJECTS_PER_PROGRAM))
 			TAIL_CALL(ctx, s, TAIL_PY_OBJECTS);
 		s->record.python_end = WIRE_FAULT_PY_DEPTH;
 	}

@@ -82,7 +82,7 @@ static __always_inline int object_walk(struct scratch *s, struct wire_python_con
 	int state = PY_STEP;
 
 	NO_UNROLL
-	for (int i = 0; i < PYTHON_FRAMES_PER_PROGRAM; i++) {
+	for (int i = 0; i < OBJECTS_PER_PROGRAM; i++) {
 		state = object_step(s, p, &hash);
 		if (state != PY_STEP)
 			break;
