@@ -5,7 +5,7 @@ by the clocks of their threads."""
 import json
 
 from harness import (
-    EXIT_NOT_SUPPORTED, EXIT_USAGE, Capture, Process, figure, folded, names_of, run, snapshot, total)
+    EXIT_NOT_SUPPORTED, EXIT_USAGE, Capture, Process, figure, folded, names_of, run, total)
 from pprof_reader import Profile
 
 RATE_HZ = 499
@@ -89,12 +89,8 @@ def test_tasks(interpreter, tmp_path):
 
 
 def test_interpreters(interpreter, tmp_path):
-    with interpreter.start("subinterpreters.py", SECONDS + 2) as target:
-        assert target.line() == "ready"
-        target.go()
-        ids = json.loads(target.line())
-        stacks = folded(snapshot(target.pid, tmp_path / "out", "--by", "interpreter", seconds=SECONDS - 1,
-                                 rate_hz=RATE_HZ))
+    raw, ids = whole_run(interpreter, tmp_path, "subinterpreters.py", "--by", "interpreter")
+    stacks = folded(raw)
     right = {name: 0 for name in ids}
     wrong = 0
     for frames, n in stacks:
