@@ -210,9 +210,9 @@ void Publisher::name_methods_of_one(std::span<model::CodeObject* const> codes) {
   if (!runtime || directory_.live_process(pid) != process) return;
   std::vector<model::CodeObject> asked;
   for (const auto* code : codes) asked.push_back(*code);
-  const auto names = within(kReadLimit, [pid, config = runtime->config, asked = std::move(asked)] {
+  const auto names = within(kReadLimit, [pid, runtime = *runtime, asked = std::move(asked)] {
     const python::ProcessMemory memory(pid);
-    python::MethodFinder finder(memory, config);
+    python::MethodFinder finder(memory, runtime.config, runtime.offsets);
     std::vector<std::optional<std::string>> found;
     for (const auto& code : asked) found.push_back(finder.find(code));
     return found;

@@ -37,4 +37,19 @@ class ProcessMemory final : public Memory {
   const int pid_;
 };
 
+// Another memory up to a number of reads and bytes: a forged process could lead a reader through
+// gigabytes in small steps. For one thread.
+class BoundedMemory final : public Memory {
+ public:
+  // `memory` outlives it.
+  BoundedMemory(const Memory& memory, uint32_t reads, uint64_t bytes)
+      : memory_(memory), reads_left_(reads), bytes_left_(bytes) {}
+  bool read(uint64_t address, void* out, std::size_t bytes) const override;
+
+ private:
+  const Memory& memory_;
+  mutable uint32_t reads_left_;
+  mutable uint64_t bytes_left_;
+};
+
 }  // namespace pyprof::python

@@ -13,6 +13,8 @@ constexpr std::size_t kMaxClasses = 128;  // bases of one class
 constexpr std::size_t kMaxItems = 128;    // of a tuple
 constexpr int kMaxDepth = 3;              // functions inside of decorators
 constexpr std::size_t kMaxFunctions = 4096;
+constexpr uint32_t kMaxReads = 200'000;
+constexpr uint64_t kMaxBytes = 64u << 20;
 
 // Equal in 2.7 and 3.6 to 3.10.
 constexpr uint64_t kObjectType = 8;
@@ -31,33 +33,15 @@ constexpr uint64_t kClassBases = 16;     // PyClassObject
 constexpr uint64_t kClassDict = 24;
 constexpr uint64_t kClassName = 32;
 
-struct FunctionOffsets {
-  uint64_t code, closure, name;  // name: func_qualname, in 2.7 func_name
-};
-
-FunctionOffsets function_offsets(uint16_t version) {
-  if (version < 0x300) return {16, 40, 56};
-  if (version < 0x30a) return {16, 48, 104};
-  return {48, 72, 40};
-}
-
 std::string last_part(const std::string& qualname) {
   return qualname.substr(qualname.rfind('.') + 1);
 }
 
-RuntimeOffsets with_dicts() {
-  RuntimeOffsets offsets;
-  offsets.attributes = AttributeStorage::kDict;
-  return offsets;
-}
-
 }  // namespace
 
-MethodFinder::MethodFinder(const Memory& memory, const wire_python_config& config)
-    : memory_(memory),
-      config_(config),
-      runtime_(with_dicts()),
-      objects_(memory_, config_, runtime_) {}
+MethodFinder::MethodFinder(const Memory& memory, const wire_python_config& config,
+                           const RuntimeOffsets& offsets)
+    : memory_(memory, kMaxReads, kMaxBytes), config_(config), offsets_(offsets), objects_(memory_, config_, offsets_) {}
 
 std::optional<std::string> MethodFinder::find(const model::CodeObject& code) {
   uint64_t name = 0;
@@ -189,10 +173,9 @@ void MethodFinder::add(uint64_t object, int depth, Functions& functions) {
 
 // A decorated function is in a cell of its wrapper.
 void MethodFinder::add_function(uint64_t function, int depth, Functions& functions) {
-  const FunctionOffsets offsets = function_offsets(config_.version);
   uint64_t code = 0, closure = 0;
-  if (!memory_.read_value(function + offsets.code, code) ||
-      !memory_.read_value(function + offsets.closure, closure))
+  if (!memory_.read_value(function + offsets_.function_code, code) ||
+      !memory_.read_value(function + offsets_.function_closure, closure))
     return;
   functions.try_emplace(code, function);
   for (const uint64_t cell : tuple_items(closure)) {
@@ -208,7 +191,7 @@ void MethodFinder::add_function(uint64_t function, int depth, Functions& functio
 std::optional<std::string> MethodFinder::name_of(uint64_t type, uint64_t function,
                                                  const std::string& plain) {
   uint64_t address = 0;
-  if (!memory_.read_value(function + function_offsets(config_.version).name, address))
+  if (!memory_.read_value(function + offsets_.function_name, address))
     return std::nullopt;
   const auto name = objects_.text(address, kMaxNameBytes);
   if (!name || !name->whole) return std::nullopt;

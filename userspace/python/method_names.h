@@ -19,7 +19,8 @@ namespace pyprof::python {
 class MethodFinder {
  public:
   // The arguments outlive the finder.
-  MethodFinder(const Memory& memory, const wire_python_config& config);
+  MethodFinder(const Memory& memory, const wire_python_config& config,
+               const RuntimeOffsets& offsets);
 
   // "Class.method"; the plain co_name if no class has it (a function that happens to call its
   // argument self, a decorator's wrapper). Empty if the process no longer holds what was captured,
@@ -43,9 +44,9 @@ class MethodFinder {
   std::optional<std::string> class_name(uint64_t type) const;
   std::optional<std::string> name_of(uint64_t type, uint64_t function, const std::string& plain);
 
-  const Memory& memory_;
+  const BoundedMemory memory_;
   const wire_python_config& config_;
-  const RuntimeOffsets runtime_;
+  const RuntimeOffsets& offsets_;
   const ObjectReader objects_;
   std::unordered_map<uint64_t, Kind> kinds_;         // by type
   std::unordered_map<uint64_t, Functions> classes_;  // by class

@@ -10,25 +10,9 @@ constexpr std::size_t kMaxThreads = 4096;
 constexpr std::size_t kMaxInterpreters = 64;
 constexpr std::size_t kMaxNameBytes = 256;
 constexpr uint64_t kModuleDict = 16;  // PyModuleObject.md_dict
-
-// A forged process could lead us through gigabytes in small steps. 4,096 threads need a third of
-// this.
-class BoundedMemory final : public Memory {
- public:
-  explicit BoundedMemory(const Memory& memory) : memory_(memory) {}
-
-  bool read(uint64_t address, void* out, std::size_t bytes) const override {
-    if (reads_left_ == 0 || bytes > bytes_left_) return false;
-    --reads_left_;
-    bytes_left_ -= bytes;
-    return memory_.read(address, out, bytes);
-  }
-
- private:
-  const Memory& memory_;
-  mutable uint32_t reads_left_ = 500'000;
-  mutable uint64_t bytes_left_ = 256u << 20;
-};
+// 4,096 threads need a third of this.
+constexpr uint32_t kMaxReads = 500'000;
+constexpr uint64_t kMaxBytes = 256u << 20;
 
 // pthread_self() of a thread -> its id in the process's PID namespace.
 using NativeIds = std::map<uint64_t, int32_t>;
@@ -101,7 +85,7 @@ Result<std::map<int32_t, std::string>> read_thread_names(const Memory& memory,
                                                          const wire_python_config& config,
                                                          const RuntimeOffsets& offsets,
                                                          uint64_t runtime_address) {
-  const BoundedMemory bounded(memory);
+  const BoundedMemory bounded(memory, kMaxReads, kMaxBytes);
   const ThreadLister lister(bounded, config, offsets);
   std::map<int32_t, std::string> names;
   uint64_t interpreter = 0;

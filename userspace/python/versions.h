@@ -24,7 +24,7 @@ enum class AttributeStorage : uint8_t {
   kDict,           // to 3.10: a dict pointer at the type's tp_dictoffset
 };
 
-// What is read to list threads; bytes, in the struct the name says.
+// What is read to list threads and, to 3.10, to name methods; bytes, in the struct the name says.
 struct RuntimeOffsets {
   uint16_t interpreters_head = 0;  // _PyRuntimeState
   uint16_t interp_next = 0;        // PyInterpreterState
@@ -39,6 +39,9 @@ struct RuntimeOffsets {
   // PyInterpreterState, for labels; 0 = not known.
   uint16_t interp_id = 0;
   uint16_t interp_gc_collecting = 0;
+  uint16_t function_code = 0;     // PyFunctionObject, to 3.10
+  uint16_t function_closure = 0;
+  uint16_t function_name = 0;     // func_qualname, in 2.7 func_name
 };
 
 // A member of one of the two structs above and the place of its offset in _Py_DebugOffsets.

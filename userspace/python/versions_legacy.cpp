@@ -121,50 +121,61 @@ constexpr Config config_310() {
   return config;
 }
 
-constexpr RuntimeOffsets with_modules(uint16_t interpreters_head, uint16_t modules) {
+struct Function {
+  uint16_t code, closure, name;
+};
+constexpr Function kFunction27{16, 40, 56};
+constexpr Function kFunction36{16, 48, 104};
+constexpr Function kFunction310{48, 72, 40};
+
+constexpr RuntimeOffsets runtime_of(uint16_t interpreters_head, uint16_t modules,
+                                    const Function& function) {
   RuntimeOffsets offsets;
   offsets.interpreters_head = interpreters_head;
   offsets.interp_next = 0;
   offsets.interp_threads = 8;
   offsets.interp_modules = modules;
   offsets.attributes = AttributeStorage::kDict;
+  offsets.function_code = function.code;
+  offsets.function_closure = function.closure;
+  offsets.function_name = function.name;
   return offsets;
 }
 
 // 3.7.4 put 88 bytes into _PyRuntimeState.gc, in front of what we read but interpreters.head.
 const std::array<VersionRow, 7> kRows{{
-    {.version = 0x207, .config = config_27(), .runtime = with_modules(0, 16)},
-    {.version = 0x306, .config = config_36(), .runtime = with_modules(0, 16)},
+    {.version = 0x207, .config = config_27(), .runtime = runtime_of(0, 16, kFunction27)},
+    {.version = 0x306, .config = config_36(), .runtime = runtime_of(0, 16, kFunction36)},
     {.version = 0x307,
      .runtime_key = 1416,
      .runtime_current = 1392,
      .runtime_bytes = 1432,
      .config = config_37(),
-     .runtime = with_modules(24, 40)},
+     .runtime = runtime_of(24, 40, kFunction36)},
     {.version = 0x307,
      .runtime_key = 1504,
      .runtime_current = 1480,
      .runtime_bytes = 1520,
      .config = config_37(),
-     .runtime = with_modules(24, 40)},
+     .runtime = runtime_of(24, 40, kFunction36)},
     {.version = 0x308,
      .runtime_key = 1392,
      .runtime_current = 1368,
      .runtime_bytes = 1464,
      .config = config_38(0x308),
-     .runtime = with_modules(32, 56)},
+     .runtime = runtime_of(32, 56, kFunction36)},
     {.version = 0x309,
      .runtime_key = 584,
      .runtime_current = 568,
      .runtime_bytes = 656,
      .config = config_38(0x309),
-     .runtime = with_modules(32, 856)},
+     .runtime = runtime_of(32, 856, kFunction36)},
     {.version = 0x30a,
      .runtime_key = 584,
      .runtime_current = 568,
      .runtime_bytes = 672,
      .config = config_310(),
-     .runtime = with_modules(32, 856)},
+     .runtime = runtime_of(32, 856, kFunction310)},
 }};
 
 }  // namespace

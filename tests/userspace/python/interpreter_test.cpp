@@ -24,7 +24,8 @@ namespace {
 std::string expected_reason(const std::string& name) {
   const int version = testing::minor_version(name);
   const bool free_threaded = name.ends_with("t");
-  if (version >= 0x30b && version <= 0x30e && !free_threaded) return "";
+  const bool known = version == 0x207 || (version >= 0x306 && version <= 0x30e);
+  if (known && !free_threaded) return "";
   return "CPython " + std::to_string(version >> 8) + "." + std::to_string(version & 255) +
          (free_threaded ? " free-threaded" : "") + ": not supported yet";
 }
@@ -34,11 +35,42 @@ void check_interpreter(const InterpreterFile& found, const std::string& name) {
   EXPECT_EQ(found.full_version, number);
   EXPECT_EQ(found.version, testing::minor_version(name));
   EXPECT_EQ(found.unsupported, expected_reason(name)) << name;
-  EXPECT_EQ(found.runtime_address != 0, found.version >= 0x307) << name;
+  EXPECT_NE(found.runtime_address, 0u) << name;
   if (!found.supported()) return;
   EXPECT_EQ(found.config.version, found.version);
-  EXPECT_GT(found.config.key_address, found.runtime_address);
-  EXPECT_EQ(found.config.current_address != 0, found.version == 0x30b);
+  EXPECT_NE(found.config.key_address, 0u);
+  EXPECT_EQ(found.config.current_address != 0, found.version <= 0x30b);
+}
+
+// Every file that a running interpreter has mapped, for each interpreter.
+template <typename Check>
+void for_each_library(Check check) {
+  for (const auto& interpreter : testing::find_interpreters()) {
+    testing::Target target(interpreter,
+                           "import sys; print('up'); sys.stdout.flush(); sys.stdin.readline()");
+    ASSERT_EQ(target.read_line(), "up") << interpreter.path;
+    for (const auto& mapping : target.files())
+      if (const auto file = elf::ElfFile::open_path(mapping.path)) check(*file, mapping.path);
+  }
+}
+
+// The same file, but for every place that holds a text.
+elf::ElfFile with_text_replaced(const std::string& path, const std::string& text,
+                                const std::string& by) {
+  std::string bytes = testing::read_file(path);
+  for (std::size_t at = bytes.find(text); !text.empty() && at != bytes.npos; at = bytes.find(text, at))
+    bytes.replace(at, text.size(), by);
+  return std::move(*elf::ElfFile::from_bytes({bytes.begin(), bytes.end()}));
+}
+
+// Empty = no `strip` here.
+std::optional<elf::ElfFile> stripped(const std::string& path) {
+  const std::string copy = ::testing::TempDir() + "pyprof_stripped_" + std::to_string(getpid());
+  if (std::system(("strip -s -o '" + copy + "' '" + path + "'").c_str()) != 0) return std::nullopt;
+  auto file = elf::ElfFile::open_path(copy);
+  unlink(copy.c_str());
+  if (!file) return std::nullopt;
+  return std::move(*file);
 }
 
 // Every file that the running interpreter has mapped: one holds the runtime, the others, such as
@@ -148,7 +180,7 @@ TEST(MakeConfigTest, moves_addresses_by_the_load_bias) {
   InterpreterFile file;
   file.config.key_address = 0x1000;
   file.config.stamp_address = 0x2000;
-  const TsdLayout musl{WIRE_PY_STATE_KEY_MUSL, 0x80, 8, 0};
+  const TsdLayout musl{WIRE_PY_STATE_KEY_MUSL, 0x80, 8, 0, 0};
   const wire_python_config config = make_config(file, 0x7f0000000000, musl);
   EXPECT_EQ(config.key_address, 0x7f0000001000u);
   EXPECT_EQ(config.stamp_address, 0x7f0000002000u);
@@ -156,6 +188,58 @@ TEST(MakeConfigTest, moves_addresses_by_the_load_bias) {
   EXPECT_EQ(config.state_kind, static_cast<uint32_t>(WIRE_PY_STATE_KEY_MUSL));
   EXPECT_EQ(config.tsd_level1, 0x80);
   EXPECT_EQ(config.key_plus_one, 0u);
+}
+
+// What a stripped file doesn't name is decoded; the truth is the symbol of the same file before.
+TEST(InspectTest, finds_in_a_stripped_file_what_symbols_say) {
+  int checked = 0;
+  for_each_library([&](const elf::ElfFile& file, const std::string& path) {
+    const auto whole = inspect(file, path);
+    if (!whole || whole->version >= 0x307) return;
+    const auto copy = stripped(path);
+    if (!copy) return;
+    const auto found = inspect(*copy, path);
+    ASSERT_TRUE(found.has_value()) << path;
+    EXPECT_EQ(found->unsupported, "") << path;
+    EXPECT_EQ(found->runtime_address, file.find_symbol("interp_head")->address) << path;
+    EXPECT_EQ(found->config.key_address, whole->config.key_address) << path;
+    EXPECT_EQ(found->config.current_address, whole->config.current_address) << path;
+    EXPECT_FALSE(copy->find_symbol("interp_head").has_value());
+    ++checked;
+  });
+  if (checked == 0) GTEST_SKIP() << "no CPython 2.7 or 3.6, or no strip";
+}
+
+// Before 3.11 only the name says the version: it has to fit what the file holds.
+TEST(InspectTest, knows_renamed_files_and_refuses_wrong_names) {
+  int checked = 0;
+  for_each_library([&](const elf::ElfFile& file, const std::string& path) {
+    const auto named = inspect(file, path);
+    if (!named || named->version >= 0x30b) return;
+    const std::string name = file.soname();
+    const auto nameless = with_text_replaced(path, name, std::string(name.size(), 'x'));
+    const auto renamed = inspect(nameless, "/opt/app/server");
+    ASSERT_TRUE(renamed.has_value()) << path;
+    EXPECT_EQ(renamed->version, named->version);
+    EXPECT_EQ(renamed->unsupported, "") << path;
+    const auto wrong = inspect(nameless, named->version == 0x308 ? "python3.9" : "python3.8");
+    ASSERT_TRUE(wrong.has_value()) << path;
+    EXPECT_NE(wrong->unsupported, "") << path;
+    ++checked;
+  });
+  if (checked == 0) GTEST_SKIP() << "no shared CPython before 3.11";
+}
+
+TEST(VersionTest, tells_layouts_of_one_version_by_their_size) {
+  ASSERT_NE(find_version(0x307), nullptr);
+  EXPECT_EQ(find_version(0x307)->runtime_key, 1504);
+  EXPECT_EQ(find_version(0x307, 1520)->runtime_key, 1504);
+  EXPECT_EQ(find_version(0x307, 1432)->runtime_key, 1416);  // 3.7.0 to 3.7.3
+  EXPECT_EQ(find_version(0x307, 1464), nullptr);
+  EXPECT_EQ(version_of_runtime(1432), 0x307);
+  EXPECT_EQ(version_of_runtime(656), 0x309);
+  EXPECT_EQ(version_of_runtime(1), 0);
+  EXPECT_EQ(version_of_runtime(0), 0);
 }
 
 // Debug offsets of a made-up file.
@@ -182,7 +266,7 @@ TEST(VersionTest, names_pre_releases) {
   EXPECT_EQ(version_text(0x030c01f0), "3.12.1");
   EXPECT_EQ(version_text(0x030f00a2), "3.15.0a2");
   EXPECT_EQ(version_text(0x030e00c1), "3.14.0rc1");
-  EXPECT_EQ(find_version(0x30a), nullptr);
+  EXPECT_EQ(find_version(0x305), nullptr);
   EXPECT_EQ(find_version(0x30f), nullptr);
 }
 

@@ -8,6 +8,7 @@
 #include <random>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/userspace/python/interpreters.h"
@@ -15,6 +16,7 @@
 #include "userspace/python/code_object.h"
 #include "userspace/python/interpreter.h"
 #include "userspace/python/memory.h"
+#include "userspace/python/method_names.h"
 #include "userspace/python/thread_names.h"
 
 namespace pyprof::python {
@@ -40,7 +42,10 @@ std::optional<Runtime> find_runtime(const testing::Target& target) {
     const uint64_t first = file->segments().front().address & ~uint64_t{0xfff};
     runtime = Runtime{*found, mapping.start - first, {}};
   }
-  if (runtime) runtime->config = make_config(runtime->file, runtime->bias, tsd);
+  if (runtime) {
+    runtime->config = make_config(runtime->file, runtime->bias, tsd);
+    runtime->file.runtime.pthread_tid = tsd.pthread_tid;
+  }
   return runtime;
 }
 
@@ -48,6 +53,7 @@ std::optional<Runtime> find_runtime(const testing::Target& target) {
 struct Said {
   std::map<int32_t, std::string> names;
   std::vector<std::string> codes;
+  std::vector<std::string> methods;
 };
 
 Said read_said(testing::Target& target) {
@@ -58,6 +64,7 @@ Said read_said(testing::Target& target) {
     int32_t tid = 0;
     fields >> kind;
     if (kind == "code") said.codes.push_back(line);
+    if (kind == "method") said.methods.push_back(line);
     if (kind != "thread") continue;
     fields >> tid;
     std::getline(fields >> std::ws, name);
@@ -74,7 +81,7 @@ void for_each_target(Check check) {
   for (const auto& interpreter : testing::find_interpreters()) {
     const std::string name = testing::ask_version(interpreter);
     const int version = testing::minor_version(name);
-    if (version < 0x30b || version > 0x30e || name.ends_with("t")) continue;
+    if (find_version(static_cast<uint16_t>(version)) == nullptr || name.ends_with("t")) continue;
     SCOPED_TRACE(interpreter.path + " " + name);
     testing::Target target(interpreter, script);
     const Said said = read_said(target);
@@ -84,7 +91,7 @@ void for_each_target(Check check) {
     check(target, *runtime, said);
     ++checked;
   }
-  if (checked == 0) GTEST_SKIP() << "no CPython 3.11 to 3.14 that runs here";
+  if (checked == 0) GTEST_SKIP() << "no supported CPython that runs here";
 }
 
 TEST(ReadThreadNamesTest, agrees_with_the_program) {
@@ -120,6 +127,54 @@ TEST(ReadCodeTest, agrees_with_the_program) {
       }
       EXPECT_EQ(read_hex, hex);
     }
+  });
+}
+
+model::CodeObject method_of(const std::string& line, std::string& name) {
+  std::istringstream fields(line);
+  std::string kind;
+  model::CodeObject code;
+  fields >> kind >> code.address >> code.first_line >> code.argument >> code.argument_type >> name;
+  code.method = true;
+  code.qualname = "Guess." + name.substr(name.rfind('.') + 1);
+  return code;
+}
+
+TEST(MethodFinderTest, names_methods_as_the_program_does) {
+  for_each_target([](testing::Target& target, const Runtime& runtime, const Said& said) {
+    if (runtime.file.version >= 0x30b) return;  // code objects have a qualified name
+    const ProcessMemory memory(target.pid());
+    MethodFinder finder(memory, runtime.config, runtime.file.runtime);
+    ASSERT_EQ(said.methods.size(), 5u);
+    for (const std::string& line : said.methods) {
+      std::string name;
+      const model::CodeObject code = method_of(line, name);
+      EXPECT_EQ(finder.find(code), name) << line;
+    }
+  });
+}
+
+TEST(MethodFinderTest, finds_nothing_where_something_else_is_by_now) {
+  for_each_target([](testing::Target& target, const Runtime& runtime, const Said& said) {
+    if (runtime.file.version >= 0x30b) return;
+    const ProcessMemory memory(target.pid());
+    MethodFinder finder(memory, runtime.config, runtime.file.runtime);
+    std::string name;
+    const model::CodeObject right = method_of(said.methods.at(0), name);
+    model::CodeObject code = right;
+    code.first_line += 1;
+    EXPECT_EQ(finder.find(code), std::nullopt);
+    code = right;
+    code.qualname = "Guess.other";
+    EXPECT_EQ(finder.find(code), std::nullopt);
+    code = right;
+    code.argument_type = code.argument;
+    EXPECT_EQ(finder.find(code), std::nullopt);
+    code = right;
+    code.argument = 0;  // gone; its class is still there
+    EXPECT_EQ(finder.find(code), name);
+    code.address = 0;
+    EXPECT_EQ(finder.find(code), std::nullopt);
   });
 }
 
@@ -170,6 +225,7 @@ TEST(MakeConfigTest, finds_the_key_that_the_interpreter_made) {
   for_each_target([](testing::Target& target, const Runtime& runtime, const Said&) {
     const ProcessMemory memory(target.pid());
     uint32_t made[2] = {};  // Py_tss_t: initialized, key
+    if (runtime.config.state_kind == WIRE_PY_STATE_LIST || runtime.config.key_plain) return;
     ASSERT_TRUE(memory.read_value(runtime.config.key_address, made));
     EXPECT_EQ(made[0], 1u);
     EXPECT_LT(made[1], 1024u);
@@ -209,8 +265,16 @@ class LoopingMemory final : public Memory {
   }
 };
 
+std::optional<std::string> name_in(const Memory& memory, const VersionRow& row) {
+  model::CodeObject code;
+  code.address = code.argument = code.argument_type = 0x100000;
+  code.method = true;
+  return MethodFinder(memory, row.config, row.runtime).find(code);
+}
+
 TEST(HostileMemoryTest, is_read_within_bounds) {
-  for (uint16_t version = 0x30b; version <= 0x30e; ++version) {
+  for (const uint16_t version :
+       {0x207, 0x306, 0x307, 0x308, 0x309, 0x30a, 0x30b, 0x30c, 0x30d, 0x30e}) {
     const VersionRow* row = find_version(version);
     for (uint32_t seed = 0; seed < 300; ++seed) {
       const NoisyMemory memory(seed);
@@ -218,9 +282,13 @@ TEST(HostileMemoryTest, is_read_within_bounds) {
       EXPECT_TRUE(!names || names->size() <= 4096);
       const auto code = read_code(memory, row->config, 0x1000);
       EXPECT_TRUE(!code || code->line_table.size() <= 1u << 20);
+      const NoisyMemory classes(seed);
+      std::ignore = name_in(classes, *row);
+      EXPECT_LT(classes.reads(), 1'000'000u);
       EXPECT_LT(memory.reads(), 4'000'000u);
     }
     const LoopingMemory loops;
+    std::ignore = name_in(loops, *row);
     EXPECT_TRUE(read_thread_names(loops, row->config, row->runtime, 0x100000).ok());
     const auto code = read_code(loops, row->config, 0x100000);
     EXPECT_TRUE(!code || code->line_table.size() <= 1u << 20);
