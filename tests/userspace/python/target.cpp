@@ -21,8 +21,9 @@ namespace {
   dup2(out, STDOUT_FILENO);
   std::string path = interpreter.path, option = "-c", text = code;
   char* const arguments[] = {path.data(), option.data(), text.data(), nullptr};
-  std::string encoding = "PYTHONIOENCODING=utf-8";
-  char* const environment[] = {encoding.data(), nullptr};
+  // the locale is for 3.6, which decodes -c by it
+  std::string encoding = "PYTHONIOENCODING=utf-8", locale = "LC_ALL=C.UTF-8";
+  char* const environment[] = {encoding.data(), locale.data(), nullptr};
   if (entered) execve(path.c_str(), arguments, environment);
   _exit(127);
 }
