@@ -41,7 +41,10 @@ std::string last_part(const std::string& qualname) {
 
 MethodFinder::MethodFinder(const Memory& memory, const wire_python_config& config,
                            const RuntimeOffsets& offsets)
-    : memory_(memory, kMaxReads, kMaxBytes), config_(config), offsets_(offsets), objects_(memory_, config_, offsets_) {}
+    : memory_(memory, kMaxReads, kMaxBytes),
+      config_(config),
+      offsets_(offsets),
+      objects_(memory_, config_, offsets_) {}
 
 std::optional<std::string> MethodFinder::find(const model::CodeObject& code) {
   uint64_t name = 0;
@@ -94,7 +97,8 @@ std::vector<uint64_t> MethodFinder::tuple_items(uint64_t tuple) const {
 }
 
 bool MethodFinder::is_old_style(uint64_t type) const {
-  return config_.version < 0x300 && (type_name(type) == "instance" || type_name(type) == "classobj");
+  return config_.version < 0x300 &&
+         (type_name(type) == "instance" || type_name(type) == "classobj");
 }
 
 void MethodFinder::append_mro(uint64_t type, std::vector<uint64_t>& classes) const {
@@ -132,8 +136,7 @@ std::vector<uint64_t> MethodFinder::classes_of(const model::CodeObject& code) co
       append_old_style(old_class, classes);
     return classes;
   }
-  if (alive && objects_.has_type_flag(code.argument, kFlagType))
-    append_mro(code.argument, classes);
+  if (alive && objects_.has_type_flag(code.argument, kFlagType)) append_mro(code.argument, classes);
   append_mro(code.argument_type, classes);
   return classes;
 }
@@ -191,8 +194,7 @@ void MethodFinder::add_function(uint64_t function, int depth, Functions& functio
 std::optional<std::string> MethodFinder::name_of(uint64_t type, uint64_t function,
                                                  const std::string& plain) {
   uint64_t address = 0;
-  if (!memory_.read_value(function + offsets_.function_name, address))
-    return std::nullopt;
+  if (!memory_.read_value(function + offsets_.function_name, address)) return std::nullopt;
   const auto name = objects_.text(address, kMaxNameBytes);
   if (!name || !name->whole) return std::nullopt;
   if (last_part(name->utf8) != plain) return plain;

@@ -95,8 +95,7 @@ std::optional<RemoteText> ObjectReader::byte_text(uint64_t object, std::size_t m
   RemoteText result;
   result.whole = length <= max_bytes;
   std::vector<uint8_t> bytes(std::min<std::size_t>(length, max_bytes));
-  if (!bytes.empty() &&
-      !memory_.read(object + config_.str_ascii_data, bytes.data(), bytes.size()))
+  if (!bytes.empty() && !memory_.read(object + config_.str_ascii_data, bytes.data(), bytes.size()))
     return std::nullopt;
   result.utf8 = decode_bytes(bytes);
   return result;

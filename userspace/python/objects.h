@@ -11,8 +11,8 @@
 #include "userspace/python/memory.h"
 #include "userspace/python/versions.h"
 
-// Reads CPython objects (2.7 and 3.6 on, builds with a GIL) of another process. Each function reads a
-// bounded number of bytes, whatever the process holds.
+// Reads CPython objects (2.7 and 3.6 on, builds with a GIL) of another process. Each function reads
+// a bounded number of bytes, whatever the process holds.
 namespace pyprof::python {
 
 struct RemoteText {
@@ -32,7 +32,8 @@ class ObjectReader {
                const RuntimeOffsets& runtime)
       : memory_(memory), config_(config), runtime_(runtime) {}
 
-  // A str (2.7: a byte string); empty = not readable or not a str. At most `max_bytes` of its characters are read.
+  // A str (2.7: a byte string); empty = not readable or not a str. At most `max_bytes` of its
+  // characters are read.
   [[nodiscard]] std::optional<RemoteText> text(uint64_t object, std::size_t max_bytes) const;
   // A str that equals `expected` (ASCII).
   [[nodiscard]] bool text_is(uint64_t object, std::string_view expected) const;

@@ -41,7 +41,7 @@ struct RuntimeOffsets {
   uint16_t interp_gc_collecting = 0;
   uint16_t function_code = 0;     // PyFunctionObject, to 3.10
   uint16_t function_closure = 0;
-  uint16_t function_name = 0;     // func_qualname, in 2.7 func_name
+  uint16_t function_name = 0;  // func_qualname, in 2.7 func_name
 };
 
 // A member of one of the two structs above and the place of its offset in _Py_DebugOffsets.
@@ -67,8 +67,8 @@ struct VersionRow {
   std::span<const DebugMember<RuntimeOffsets>> debug_runtime{};
 };
 
-// nullptr = not supported. `runtime_bytes`: sizeof(_PyRuntimeState) as the file says it, 0 = unknown;
-// up to 3.10 it tells layouts of one version apart, the newest is taken if it is unknown.
+// nullptr = not supported. `runtime_bytes`: sizeof(_PyRuntimeState) as the file says it, 0 =
+// unknown; up to 3.10 it tells layouts of one version apart, the newest is taken if it is unknown.
 [[nodiscard]] const VersionRow* find_version(uint16_t version, uint64_t runtime_bytes = 0);
 
 // The version up to 3.10 whose _PyRuntimeState has this size; 0 = none.

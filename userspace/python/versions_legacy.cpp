@@ -54,8 +54,9 @@ constexpr Config with_str(Config config) {
   return config;
 }
 
-// co_filename, co_name and co_lnotab follow each other (in 2.7 with co_firstlineno before the last);
-// so does co_zombieframe, which changes at every call and is where the part that counts ends.
+// co_filename, co_name and co_lnotab follow each other (in 2.7 with co_firstlineno before the
+// last); so does co_zombieframe, which changes at every call and is where the part that counts
+// ends.
 constexpr Config with_code(Config config, uint16_t nlocals, uint16_t first_line,
                            uint16_t filename) {
   constexpr uint16_t kHeadBytes = 96;

@@ -31,8 +31,8 @@ struct MergedFrame {
 };
 
 // Says whether native frame `index` is an activation of the eval loop. Asked only to place a run
-// whose entry frame is missing because the Python chain was cut, and of every frame of CPython up to
-// 3.10.
+// whose entry frame is missing because the Python chain was cut, and of every frame of CPython up
+// to 3.10.
 using EvalPredicate = std::function<bool(uint32_t index)>;
 
 // Innermost first; every native and every Python code frame of `stack` appears once. Linear in the

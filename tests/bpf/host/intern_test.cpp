@@ -65,7 +65,7 @@ class Session {
 // PyThreadState of the stopped thread gives the interpreter, whose counter 3.13+ has.
 uint64_t interpreter_of(Session& session) {
   const auto& config = Session::config();
-  const auto key = session.load<uint32_t>(config.key_address + 4);
+  const auto key = session.load<uint32_t>(config.key_address + (config.key_plain ? 0 : 4));
   const uint64_t block =
       session.image().task().fs_base + config.tsd_level1 - 32ULL * config.tsd_data_size;
   const auto state =

@@ -11,7 +11,7 @@
 namespace pyprof::bpftest {
 namespace {
 
-constexpr int kFirstVersion = 0x30b;
+constexpr int kFirstVersion = 0x306;
 constexpr int kLastVersion = 0x30e;
 
 std::map<int, testing::Interpreter> supported_interpreters() {
@@ -42,7 +42,7 @@ std::string PythonTarget::problem() const {
 void for_each_interpreter(const std::string& wanted,
                           const std::function<void(PythonTarget&)>& check) {
   static const auto interpreters = supported_interpreters();
-  if (interpreters.empty()) GTEST_SKIP() << "no CPython from 3.11 to 3.14 found";
+  if (interpreters.empty()) GTEST_SKIP() << "no CPython from 3.6 to 3.14 found";
   for (const auto& [version, interpreter] : interpreters) {
     SCOPED_TRACE(interpreter.root + interpreter.path);
     PythonTarget target(interpreter, wanted);

@@ -37,16 +37,31 @@ void expect_entries_aligned(const Sample& sample) {
   EXPECT_EQ(entry, sample.entries.end()) << "an entry frame is outside of all native frames";
 }
 
-// Every name is the right one for its depth; "?" is allowed, wrong is not.
+bool is_without_class(const std::string& name, const std::string& said) {
+  return config().chain == WIRE_PY_CHAIN_OBJECTS && said.ends_with('.' + name);
+}
+
+// Every name is the right one for its depth; "?" is allowed, wrong is not. Before 3.11 a method's
+// class is not part of its code object and may be missing.
 void expect_no_wrong_name(const Names& names, const Names& said) {
   ASSERT_LE(names.size(), said.size());
   for (std::size_t i = 0; i < names.size(); ++i)
-    EXPECT_TRUE(names[i] == said[i] || names[i] == kUnnamed) << i << ": " << names[i];
+    EXPECT_TRUE(names[i] == said[i] || names[i] == kUnnamed || is_without_class(names[i], said[i]))
+        << i << ": " << names[i];
 }
 
 void expect_every_tick_has_one_outcome() {
   FakeKernel& kernel = FakeKernel::get();
   EXPECT_EQ(kernel.outcomes(), kernel.counters().ticks);
+}
+
+// As above, with every name there.
+bool named(const std::optional<Sample>& sample, const Names& said) {
+  return sample && sample->head.python_end == 0 &&
+         std::equal(sample->names.begin(), sample->names.end(), said.begin(), said.end(),
+                    [](const auto& name, const auto& right) {
+                      return name == right || is_without_class(name, right);
+                    });
 }
 
 bool whole(const std::optional<Sample>& sample, const Names& said) {
@@ -62,6 +77,12 @@ TEST(PythonUnwindTest, names_and_lines_are_those_of_getframe) {
     EXPECT_EQ(sample->head.python_end, 0);
     EXPECT_EQ(sample->head.native_end, 0);
     EXPECT_TRUE(sample->interned);
+    if (config().chain == WIRE_PY_CHAIN_OBJECTS) {
+      EXPECT_TRUE(sample->entries.empty());  // every frame is an activation
+      for (const auto& frame : sample->python)
+        EXPECT_TRUE(frame.flags & WIRE_PY_ACTIVATION);
+      return;
+    }
     // through_c 6 times, map and reduce, and the module: each run ends in an entry frame.
     EXPECT_GE(sample->entries.size(), 9U);
     expect_entries_aligned(*sample);
@@ -147,8 +168,8 @@ TEST(PythonFaultTest, missing_page_gives_no_wrong_name) {
       EXPECT_EQ(reader.malformed(), 0U);
       // The page comes back: so does everything it held.
       image.fault({});
-      EXPECT_TRUE(whole(reader.read(tick(target)), target.said()));
-      EXPECT_TRUE(whole(reader.read(tick(target)), target.said()));
+      EXPECT_TRUE(named(reader.read(tick(target)), target.said()));
+      EXPECT_TRUE(named(reader.read(tick(target)), target.said()));
     }
     RecordProperty("pages", static_cast<int>(pages.size()));
   });

@@ -48,6 +48,8 @@ std::optional<model::CodeObject> Reader::whole_code(uint64_t id) const {
   if (known->second.complete || memory_ == nullptr) return known->second;
   auto read = python::read_code(*memory_, *config_, known->second.address);
   if (!read || read->first_line != known->second.first_line) return known->second;
+  if (known->second.method && !known->second.qualname.empty())
+    read->qualname = known->second.qualname;  // to 3.10 code objects don't have it
   return *std::move(read);
 }
 

@@ -7,11 +7,21 @@ import signal
 import sys
 
 
+def qualified_name(frame):
+    """Before 3.11: the name with the class of the first argument, which defines all methods here."""
+    code = frame.f_code
+    if hasattr(code, "co_qualname"):
+        return code.co_qualname
+    if code.co_argcount and code.co_varnames[0] == "self":
+        return type(frame.f_locals["self"]).__name__ + "." + code.co_name
+    return code.co_name
+
+
 def tell(frame):
     lines = []
     while frame:
         code = frame.f_code
-        lines.append("%s\t%d\t%s" % (code.co_qualname, frame.f_lineno, code.co_filename))
+        lines.append("%s\t%d\t%s" % (qualified_name(frame), frame.f_lineno, code.co_filename))
         frame = frame.f_back
     print("\n".join(lines) + "\nready", flush=True)
 

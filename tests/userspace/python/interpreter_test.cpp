@@ -58,7 +58,8 @@ void for_each_library(Check check) {
 elf::ElfFile with_text_replaced(const std::string& path, const std::string& text,
                                 const std::string& by) {
   std::string bytes = testing::read_file(path);
-  for (std::size_t at = bytes.find(text); !text.empty() && at != bytes.npos; at = bytes.find(text, at))
+  for (std::size_t at = bytes.find(text); !text.empty() && at != bytes.npos;
+       at = bytes.find(text, at))
     bytes.replace(at, text.size(), by);
   return std::move(*elf::ElfFile::from_bytes({bytes.begin(), bytes.end()}));
 }

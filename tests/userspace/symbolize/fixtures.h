@@ -25,6 +25,13 @@ inline model::PythonFrame py_entry(uint64_t address) {
   return frame;
 }
 
+// Of CPython up to 3.10.
+inline model::PythonFrame py_activation(uint64_t code) {
+  model::PythonFrame frame = py_code(code);
+  frame.activation = true;
+  return frame;
+}
+
 inline model::NativeFrame native_in(model::FileId file, uint64_t address, uint64_t cfa) {
   model::NativeFrame frame;
   frame.where = {file, address, address};

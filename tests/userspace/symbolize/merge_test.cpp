@@ -211,5 +211,49 @@ TEST(MergeTest, every_frame_appears_once_and_in_order_for_any_addresses) {
   }
 }
 
+// ---- CPython up to 3.10: an activation for each Python frame -----------------------------------
+
+bool odd_eval(uint32_t index) {
+  return index % 2 == 1;
+}
+
+TEST(MergeTest, frame_objects_are_paired_with_activations) {
+  const auto stack = stack_of(0x100, {0x110, 0x120, 0x130, 0x140, 0x150, 0x160, 0},
+                              {py_activation(1), py_activation(2), py_activation(3)});
+  EXPECT_EQ(merged(stack, odd_eval), "n0 p0 E1 n2 p1 E3 n4 p2 E5 n6");
+}
+
+TEST(MergeTest, activation_that_has_not_linked_its_frame_has_none) {
+  const auto at_even = [](uint32_t index) { return index % 2 == 0; };
+  auto stack = stack_of(0x100, {0x110, 0x120, 0x130, 0x140, 0x150, 0x160},
+                        {py_activation(1), py_activation(2)});
+  EXPECT_EQ(merged(stack, at_even), "n0 n1 p0 E2 n3 p1 E4 n5");
+  // interrupted in a function that it calls: it is linked
+  EXPECT_EQ(merged(stack, odd_eval), "n0 p0 E1 n2 p1 E3 n4 n5");
+  // the rest of either half is unknown: nothing can be counted
+  stack.native_end = WIRE_FAULT_NATIVE_DEPTH;
+  EXPECT_EQ(merged(stack, at_even), "p0 E0 n1 p1 E2 n3 n4 n5 ~n");
+}
+
+TEST(MergeTest, frame_objects_beyond_a_cut_native_stack_follow_it) {
+  auto stack = stack_of(0x100, {0x110, 0x120, 0x130},
+                        {py_activation(1), py_activation(2), py_activation(3)});
+  stack.native_end = WIRE_FAULT_NATIVE_DEPTH;
+  EXPECT_EQ(merged(stack, odd_eval), "n0 p0 E1 n2 ~n p1 p2");
+}
+
+TEST(MergeTest, frame_objects_without_activations_are_not_lost) {
+  const auto stack =
+      stack_of(0x100, {0x110, 0x120, 0}, {py_activation(1), py_activation(2), py_activation(3)});
+  EXPECT_EQ(merged(stack, odd_eval), "n0 p0 p1 p2 E1 n2");
+  EXPECT_EQ(merged(stack), "n0 n1 n2 p0 p1 p2");
+}
+
+TEST(MergeTest, cut_chain_of_frame_objects_says_so) {
+  auto stack = stack_of(0x100, {0x110, 0x120, 0x130, 0x140, 0}, {py_activation(1)});
+  stack.python_end = WIRE_FAULT_PY_FRAME_FAULT;
+  EXPECT_EQ(merged(stack, odd_eval), "n0 p0 ~p E1 n2 n3 n4");
+}
+
 }  // namespace
 }  // namespace pyprof::symbolize
