@@ -42,7 +42,6 @@ static __always_inline void emit_stack(struct scratch *s, struct wire_counters *
 	s->record.bytes = bytes;
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	s->record.cgroup_id = task_cgroup_id(task);
-	s->record.ns_tid = task_namespace_id(task);
 	if (bpf_ringbuf_output(&samples, &s->record, bytes, BPF_RB_NO_WAKEUP)) {
 		emit_outcome(c, WIRE_OUT_LOST_STACK);
 		return;

@@ -43,7 +43,6 @@ static __always_inline void tick_reset(struct scratch *s)
 	s->record.n_kernel = s->record.n_native = s->record.n_python = 0;
 	s->record.native_end = s->record.python_end = 0;
 	s->record.sp = s->record.cgroup_id = 0;
-	s->record.ns_tid = 0;
 	s->record.task = s->task_address = 0;
 	s->elements = 0;
 	s->python_count = 0;

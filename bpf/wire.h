@@ -180,7 +180,7 @@ struct wire_stack {
 	__u8 python_end; /* enum wire_fault: why the Python part was cut, 0 = reached the root */
 	__u64 cgroup_id;
 	__u32 flags;
-	__u32 ns_tid; /* thread id in the process's own PID namespace */
+	__u32 pad;
 	__u64 sp;     /* user stack pointer of the leaf */
 	__u64 bytes;  /* whole record */
 };

@@ -3,9 +3,12 @@
 by the clocks of their threads."""
 
 import json
+import subprocess
+import time
 
+import pytest
 from harness import (
-    EXIT_NOT_SUPPORTED, EXIT_USAGE, Capture, Process, figure, folded, names_of, run, total)
+    EXIT_NOT_SUPPORTED, EXIT_USAGE, Capture, Process, figure, folded, names_of, run, snapshot, total)
 from pprof_reader import Profile
 
 RATE_HZ = 499
@@ -135,3 +138,25 @@ def test_unknown_group_is_named():
     done = run("snapshot", "-p", 1, "--by", "colour")
     assert done.returncode == EXIT_USAGE
     assert "colour" in done.stderr
+
+
+@pytest.fixture(scope="session")
+def outside_chroots(interpreters):
+    """3.14 on names its threads for the kernel, too: an older one, that runs where unshare is."""
+    found = [i for i in interpreters if not i.chroot and i.series < FIRST_WITH_TASKS]
+    if not found:
+        pytest.skip("no CPython before 3.14 outside of chroots")
+    return max(found, key=lambda i: i.series)
+
+
+def test_thread_names_inside_a_pid_namespace(outside_chroots, tmp_path):
+    argv = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"] + outside_chroots.argv
+    with Process(argv + [outside_chroots.path("foobar.py"), "--threads", "3", "--seconds", "8"]) as target:
+        assert target.line() == "ready"
+        target.go()
+        inner = subprocess.run(["pgrep", "-P", str(target.pid)], stdout=subprocess.PIPE, check=True).stdout.split()
+        time.sleep(0.5)
+        stacks = folded(snapshot(inner[0].decode("ascii"), tmp_path / "out", "--by", "thread"))
+    found = groups(stacks)
+    figure("thread_names_in_pid_namespace", json.dumps(found))
+    assert {"worker-0", "worker-1", "worker-2"} <= {name.split()[1] for name in found}

@@ -36,7 +36,7 @@ struct StackSample {
   uint32_t stack = 0;  // id for StackSource::stack()
   uint64_t count = 1;
   uint64_t weight_ns = 0;
-  model::RawLabels labels;    // used with BuilderOptions::labels only
+  model::RawLabels labels{};  // used with BuilderOptions::labels only
   std::string_view task{};    // name of labels.task, empty = unknown; copied
 };
 

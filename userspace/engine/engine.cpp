@@ -110,7 +110,7 @@ class Engine::Impl {
   void flush();
   Losses losses();
   model::Quality quality(const Losses& before, const Losses& after) const;
-  using Names = std::map<int32_t, std::map<int32_t, std::string>>;  // pid -> tid there -> name
+  using Names = std::map<int32_t, std::map<int32_t, std::string>>;  // pid -> tid -> name
   void read_names(const std::vector<int32_t>& pids, Names& names) const;
   void add_threads(aggregate::ProfileBuilder& builder, const account::WindowCpu& cpu,
                    const Names& names) const;

@@ -10,8 +10,8 @@
 
 namespace pyprof::engine {
 
-// threading.Thread.name by thread id in the process's PID namespace; empty if the process is gone
-// or doesn't answer in time.
+// threading.Thread.name by thread id, as we see it, whatever PID namespace the process is in; empty
+// if the process is gone or doesn't answer in time.
 std::map<int32_t, std::string> thread_names(int32_t pid, const PythonRuntime& runtime,
                                             std::chrono::milliseconds limit);
 

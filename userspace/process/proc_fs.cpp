@@ -126,6 +126,19 @@ class MapsCollector {
   std::size_t total_ = 0;
 };
 
+// Names in a directory that are numbers, ascending.
+std::vector<int32_t> numbers_in(const std::string& path, std::size_t max) {
+  std::vector<int32_t> numbers;
+  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(path.c_str()), &::closedir);
+  if (!directory) return numbers;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const auto number = to_number<int32_t>(entry->d_name);
+    if (number && *number > 0 && numbers.size() < max) numbers.push_back(*number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  return numbers;
+}
+
 }  // namespace
 
 Error process_error(int32_t pid, std::string_view what, int errno_value) {
@@ -152,15 +165,11 @@ Result<std::string> ProcFs::read(int32_t pid, std::string_view name, std::size_t
 }
 
 std::vector<int32_t> ProcFs::pids() const {
-  std::vector<int32_t> pids;
-  const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(root_.c_str()), &::closedir);
-  if (!directory) return pids;
-  while (const dirent* entry = ::readdir(directory.get())) {
-    const auto pid = to_number<int32_t>(entry->d_name);
-    if (pid && *pid > 0) pids.push_back(*pid);
-  }
-  std::sort(pids.begin(), pids.end());
-  return pids;
+  return numbers_in(root_, SIZE_MAX);
+}
+
+std::vector<int32_t> ProcFs::threads(int32_t pid) const {
+  return numbers_in(path(pid, "task"), kMaxThreads);
 }
 
 Result<ProcessStat> ProcFs::stat(int32_t pid) const {

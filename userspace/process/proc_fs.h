@@ -33,12 +33,15 @@ class ProcFs {
  public:
   static constexpr std::size_t kMaxCommandBytes = 32 * 1024;
   static constexpr std::size_t kMaxArguments = 1024;
+  static constexpr std::size_t kMaxThreads = 4096;
   static constexpr std::size_t kMaxMapsBytes = 64 * 1024 * 1024;
 
   explicit ProcFs(std::string root = "/proc") : root_(std::move(root)) {}
 
   // All process ids, ascending; empty if the directory can't be read.
   [[nodiscard]] std::vector<int32_t> pids() const;
+  // Thread ids of a process, ascending, at most kMaxThreads; empty if it is gone.
+  [[nodiscard]] std::vector<int32_t> threads(int32_t pid) const;
   [[nodiscard]] Result<ProcessStat> stat(int32_t pid) const;
   // Path in the process's own view, with " (deleted)" if it was. Kernel threads and zombies have
   // none: kNoProcess.
@@ -46,7 +49,7 @@ class ProcFs {
   // argv, cut at kMaxCommandBytes and kMaxArguments; empty for kernel threads and zombies. The
   // kernel reads it from the process's anonymous memory only, so a page on FUSE can't block it.
   [[nodiscard]] Result<std::vector<std::string>> command(int32_t pid) const;
-  // The pid in the innermost PID namespace of the process.
+  // The pid in the innermost PID namespace of the process; also for a thread id.
   [[nodiscard]] Result<int32_t> namespace_pid(int32_t pid) const;
   [[nodiscard]] Result<ExecutableMappings> maps(int32_t pid) const;
   // Text of /proc/PID/cgroup.

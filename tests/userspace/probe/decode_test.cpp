@@ -75,6 +75,47 @@ TEST(DecoderTest, gives_a_tick_back_as_it_was) {
   EXPECT_EQ(decoder.malformed(), 0U);
 }
 
+TEST(DecoderTest, labels_come_out_of_a_ticks_flags) {
+  wire_tick tick{};
+  tick.type = WIRE_TYPE_TICK;
+  tick.flags = WIRE_TICK_PYTHON | WIRE_GIL_HELD << WIRE_TICK_GIL_SHIFT |
+               WIRE_GC_RUNNING << WIRE_TICK_GC_SHIFT | WIRE_TICK_INTERPRETER | WIRE_TICK_TASK |
+               7U << WIRE_TICK_INTERPRETER_SHIFT;
+  Bytes bytes;
+  bytes.add(tick).add(uint64_t{99});
+  Decoder decoder;
+  const auto record = decoder.decode(bytes.span());
+  ASSERT_TRUE(record && std::holds_alternative<TickRecord>(*record));
+  const auto& got = std::get<TickRecord>(*record);
+  EXPECT_EQ(labels_of(got.tick.flags, got.task),
+            (model::RawLabels{model::Gil::kHeld, model::Gc::kRunning, true, true, 7, 99}));
+  EXPECT_EQ(labels_of(0, 99), model::RawLabels{});
+  EXPECT_EQ(labels_of(7U << WIRE_TICK_GIL_SHIFT | 3U << WIRE_TICK_GC_SHIFT, 0), model::RawLabels{});
+  Bytes cut;
+  cut.add(tick);
+  EXPECT_FALSE(decoder.decode(cut.span())) << "the task is missing";
+}
+
+std::optional<Record> decode_task(Decoder& decoder, const wire_task& task) {
+  Bytes bytes;
+  bytes.add(task);
+  return decoder.decode(bytes.span());
+}
+
+TEST(DecoderTest, task_names_keep_within_their_record) {
+  wire_task task{};
+  task.type = WIRE_TYPE_TASK;
+  task.id = 3;
+  task.name.bytes = WIRE_MAX_TASK_BYTES;
+  Decoder decoder;
+  const auto record = decode_task(decoder, task);
+  ASSERT_TRUE(record && std::holds_alternative<wire_task>(*record));
+  EXPECT_EQ(std::get<wire_task>(*record).id, 3U);
+  ++task.name.bytes;
+  EXPECT_FALSE(decode_task(decoder, task));
+  EXPECT_EQ(decoder.malformed(Malformed::kLimit), 1U);
+}
+
 TEST(DecoderTest, finds_all_three_frame_lists_when_the_kernel_part_is_padded) {
   for (const uint16_t kernel : {0, 1, 2, 5, WIRE_MAX_KERNEL_FRAMES}) {
     auto bytes = stack_bytes(stack_head(kernel, 3, 2));

@@ -33,6 +33,34 @@ std::string decode(std::string_view text) {
   return decode_text(raw(text), 1);
 }
 
+wire_task task_record(std::string_view name, uint8_t kind) {
+  wire_task record{};
+  record.type = WIRE_TYPE_TASK;
+  record.id = 5;
+  record.name.kind = kind;
+  record.name.bytes = static_cast<uint16_t>(name.size());
+  std::memcpy(record.text, name.data(), name.size());
+  return record;
+}
+
+TEST(DecodeTaskTest, names_are_decoded_and_unnamed_tasks_counted) {
+  EXPECT_EQ(decode_task(task_record("fetch", 1))->name, "fetch");
+  EXPECT_EQ(decode_task(task_record(std::string_view("\x94\x03", 2), 2))->name, utf8(u8"Δ"));
+  wire_task number{};
+  number.number = 1234567890123;
+  EXPECT_EQ(decode_task(number)->name, "Task-1234567890123");
+  wire_task cut = task_record("fetch", 1);
+  cut.name.flags = WIRE_TEXT_CUT;
+  EXPECT_EQ(decode_task(cut)->name, utf8(u8"fetch…"));
+  EXPECT_EQ(decode_task(task_record("", 1))->name, "");
+}
+
+TEST(DecodeTaskTest, more_bytes_than_there_are_is_an_error) {
+  wire_task record = task_record("fetch", 1);
+  record.name.bytes = WIRE_MAX_TASK_BYTES + 1;
+  EXPECT_FALSE(decode_task(record));
+}
+
 TEST(DecodeTextTest, decodes_each_width) {
   EXPECT_EQ(decode("main.<locals>.f"), "main.<locals>.f");
   EXPECT_EQ(decode("gr\xf6\xdf"
