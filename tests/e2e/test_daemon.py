@@ -138,6 +138,20 @@ def test_snapshot_through_the_daemon(daemon, any_python, tmp_path):
     assert 0.65 < share < 0.85
 
 
+def test_groups_through_the_daemon(daemon, any_python, tmp_path):
+    """The daemon tells samples apart for who asks, and filters for who asks."""
+    with any_python.start("gil_fight.py", 20) as target:
+        assert target.line() == "ready"
+        target.go()
+        argv = ["snapshot", "--config", daemon.config, "--pid", target.pid, "-d", 2, "-f", "folded"]
+        with harness.Capture(*argv, "--by", "gil", output=tmp_path / "by.folded") as capture:
+            roots = {frames[0] for frames, _ in folded(capture.finish(30))}
+        with harness.Capture(*argv, "-g", output=tmp_path / "g.folded") as capture:
+            holders = folded(capture.finish(30))
+    assert {"gil held", "gil released"} <= roots
+    assert count(holders, "hold") > 10 * count(holders, "release")
+
+
 def test_sigterm_ends_cleanly(tmp_path):
     with Daemon(tmp_path) as daemon:
         ids = bpf_program_ids(daemon.pid)

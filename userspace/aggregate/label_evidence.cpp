@@ -55,9 +55,8 @@ class Relabeler {
 void find_waiting(model::Profile& profile) {
   std::vector<bool> takes;
   for (const model::Stack& stack : profile.stacks) {
-    takes.push_back(
-        std::any_of(stack.frames.begin(), stack.frames.end(),
-                    [&](uint32_t frame) { return takes_gil(profile.frames[frame]); }));
+    takes.push_back(std::any_of(stack.frames.begin(), stack.frames.end(),
+                                [&](uint32_t frame) { return takes_gil(profile.frames[frame]); }));
   }
   Relabeler relabel(profile, [](model::Labels& labels) { labels.gil = model::Gil::kWanted; });
   for (model::Sample& sample : profile.samples) {

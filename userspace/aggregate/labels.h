@@ -19,9 +19,9 @@ enum class GroupBy : uint8_t { kNone, kThread, kTask, kGil, kGc, kInterpreter };
 // Whether the samples must have been told apart by their labels.
 [[nodiscard]] bool needs_labels(GroupBy by);
 
-// The group of a sample: `thread NAME (TID)`, `task NAME`, `gil held|released|wanted|free-threaded`,
-// `gc running|idle`, `interpreter N`; where there is none or it isn't known a word in brackets, such
-// as `task [none]`. Clean text; "" for kNone.
+// The group of a sample: `thread NAME (TID)`, `task NAME`, `gil
+// held|released|wanted|free-threaded`, `gc running|idle`, `interpreter N`; where there is none or
+// it isn't known a word in brackets, such as `task [none]`. Clean text; "" for kNone.
 [[nodiscard]] std::string group_text(const model::Profile& profile, const model::Sample& sample,
                                      GroupBy by);
 // The same without its first word.

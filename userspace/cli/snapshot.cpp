@@ -34,8 +34,7 @@ Result<void> check_targets(const process::ProcFs& proc, const std::vector<int32_
 // What an option asks of the processes themselves; reading their files may need privileges.
 Result<void> check_python(const process::ProcFs& proc, const SnapshotOptions& options) {
   if (!options.python_only && !options.gil) return {};
-  return daemon::require_python(proc, options.pids,
-                                options.gil ? "-g/--gil" : "--python-only");
+  return daemon::require_python(proc, options.pids, options.gil ? "-g/--gil" : "--python-only");
 }
 
 daemon::SnapshotJob to_job(const SnapshotOptions& options, const std::vector<Output>& outputs) {

@@ -53,8 +53,8 @@ Error no_samples(const SnapshotJob& job, const model::Profile& profile,
 
 Result<SnapshotResult> run_snapshot(engine::Engine& engine, const SnapshotJob& job,
                                     const std::function<bool()>& cancelled) {
-  auto profile = engine.snapshot(
-      {job.pids, job.duration_ns, job.rate_hz, needs_labels(job.render)}, cancelled);
+  auto profile = engine.snapshot({job.pids, job.duration_ns, job.rate_hz, needs_labels(job.render)},
+                                 cancelled);
   if (!profile) return profile.error();
   if (job.render.gil) *profile = aggregate::only_gil_holders(*std::move(profile));
   const std::vector<int32_t> gone = exited(job.pids);

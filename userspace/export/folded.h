@@ -14,7 +14,7 @@ namespace pyprof::exporter {
 
 struct FoldedOptions {
   aggregate::TextOptions text;
-  bool threads = false;                          // first frame `thread NAME (TID)`
+  bool threads = false;                               // first frame `thread NAME (TID)`
   aggregate::GroupBy by = aggregate::GroupBy::kNone;  // before it a frame aggregate::group_text()
   std::size_t max_bytes = std::size_t{1} << 28;  // beyond: the rest is one line "[other] COUNT"
 };

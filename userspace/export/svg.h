@@ -14,7 +14,7 @@ struct SvgOptions {
   aggregate::TextOptions text;
   bool threads = false;  // a box `thread NAME (TID)` below each thread's frames
   aggregate::GroupBy by = aggregate::GroupBy::kNone;  // and one of aggregate::group_text() below it
-  std::string title;     // empty = "CPU flame graph: " and what was profiled
+  std::string title;  // empty = "CPU flame graph: " and what was profiled
   std::size_t max_boxes = 50'000;
 };
 

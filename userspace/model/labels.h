@@ -8,7 +8,7 @@
 namespace pyprof::model {
 
 enum class Gil : uint8_t {
-  kUnknown,       // no Python thread, or its state could not be read
+  kUnknown,  // no Python thread, or its state could not be read
   kHeld,
   kReleased,      // runs without the GIL
   kWanted,        // waits for it

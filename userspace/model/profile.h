@@ -45,8 +45,8 @@ struct Thread {
   uint32_t process = 0;  // index into Profile::processes
   int32_t tid = 0;
   std::string comm;
-  std::string python_name;      // threading.Thread.name, empty = unknown
-  uint64_t cpu_ns = 0;          // measured by the scheduler in the window
+  std::string python_name;  // threading.Thread.name, empty = unknown
+  uint64_t cpu_ns = 0;      // measured by the scheduler in the window
 };
 
 struct Sample {
@@ -60,12 +60,12 @@ struct Sample {
 // How far the numbers can be trusted: the fate of every kernel tick.
 struct Quality {
   uint64_t kernel_ticks = 0;
-  uint64_t samples = 0;          // delivered, in this profile
-  uint64_t lost = 0;             // ticks that did not become samples for any reason but idle or filter
+  uint64_t samples = 0;  // delivered, in this profile
+  uint64_t lost = 0;     // ticks that did not become samples for any reason but idle or filter
   uint64_t truncated_native = 0;  // samples
   uint64_t truncated_python = 0;
-  uint64_t unnamed_python = 0;    // samples with a Python frame without a name
-  uint64_t unnamed_native = 0;    // samples whose innermost native frame has no symbol
+  uint64_t unnamed_python = 0;             // samples with a Python frame without a name
+  uint64_t unnamed_native = 0;             // samples whose innermost native frame has no symbol
   std::map<std::string, uint64_t> faults;  // label -> count, only those that happened
 };
 

@@ -18,8 +18,9 @@ using StackKey = uint64_t;   // the kernel's key of an interned stack
 // A program counter made independent of the address space.
 struct NativeAddress {
   FileId file = 0;
-  uint64_t address = 0;  // virtual address in the file (as its symbols use); the raw PC if file is 0
-  uint64_t pc = 0;       // as the process saw it
+  uint64_t address =
+      0;            // virtual address in the file (as its symbols use); the raw PC if file is 0
+  uint64_t pc = 0;  // as the process saw it
 };
 
 struct NativeFrame {
@@ -45,9 +46,9 @@ struct RawStack {
   std::vector<uint64_t> kernel;
   std::vector<NativeFrame> native;
   std::vector<PythonFrame> python;
-  uint64_t sp = 0;            // user stack pointer of the leaf
-  uint8_t native_end = 0;     // wire_fault, 0 = reached the root
-  uint8_t python_end = 0;     // wire_fault, 0 = reached the root
+  uint64_t sp = 0;         // user stack pointer of the leaf
+  uint8_t native_end = 0;  // wire_fault, 0 = reached the root
+  uint8_t python_end = 0;  // wire_fault, 0 = reached the root
 };
 
 // One tick of one thread. Its stack is `key`, but for the leaf's position, which is here.

@@ -48,7 +48,8 @@ struct TsdLayout {
 // For libc.so.6, libpthread.so.0 (glibc before 2.34) and musl's libc; empty for any other file.
 [[nodiscard]] std::optional<TsdLayout> inspect_libc(const elf::ElfFile& file);
 
-// What 3.14 on says of running tasks (section .AsyncioDebug, in _asyncio or the interpreter itself).
+// What 3.14 on says of running tasks (section .AsyncioDebug, in _asyncio or the interpreter
+// itself).
 struct AsyncioLayout {
   uint16_t thread_running_task = 0;  // PyThreadState: asyncio_running_task
   uint16_t task_name = 0;            // TaskObj

@@ -105,46 +105,23 @@ constexpr Config config_314() {
   return config;
 }
 
+// Config::ts_gil: _status, see VersionRow::gil_after_status.
 constexpr std::array<DebugMember<Config>, 19> kConfig313{{
-    {176, &Config::ts_interp},
-    {184, &Config::ts_frame},
-    {192, &Config::ts_thread_id},
-    {208, &Config::ts_chunk},
-    {216, &Config::ts_gil},  // _status
-    {232, &Config::frame_previous},
-    {240, &Config::frame_code},
-    {248, &Config::frame_ip},
-    {264, &Config::frame_owner},
-    {280, &Config::code_filename},
-    {296, &Config::code_qualname},
-    {304, &Config::code_linetable},
-    {312, &Config::code_first_line},
-    {344, &Config::code_bytes},
-    {520, &Config::bytes_size},
-    {528, &Config::bytes_data},
-    {544, &Config::str_state},
-    {552, &Config::str_length},
+    {176, &Config::ts_interp},       {184, &Config::ts_frame},      {192, &Config::ts_thread_id},
+    {208, &Config::ts_chunk},        {216, &Config::ts_gil},        {232, &Config::frame_previous},
+    {240, &Config::frame_code},      {248, &Config::frame_ip},      {264, &Config::frame_owner},
+    {280, &Config::code_filename},   {296, &Config::code_qualname}, {304, &Config::code_linetable},
+    {312, &Config::code_first_line}, {344, &Config::code_bytes},    {520, &Config::bytes_size},
+    {528, &Config::bytes_data},      {544, &Config::str_state},     {552, &Config::str_length},
     {560, &Config::str_ascii_data},
 }};
 constexpr std::array<DebugMember<Config>, 19> kConfig314{{
-    {200, &Config::ts_interp},
-    {208, &Config::ts_frame},
-    {216, &Config::ts_thread_id},
-    {232, &Config::ts_chunk},
-    {240, &Config::ts_gil},  // _status
-    {256, &Config::frame_previous},
-    {264, &Config::frame_code},
-    {272, &Config::frame_ip},
-    {288, &Config::frame_owner},
-    {320, &Config::code_filename},
-    {336, &Config::code_qualname},
-    {344, &Config::code_linetable},
-    {352, &Config::code_first_line},
-    {384, &Config::code_bytes},
-    {600, &Config::bytes_size},
-    {608, &Config::bytes_data},
-    {624, &Config::str_state},
-    {632, &Config::str_length},
+    {200, &Config::ts_interp},       {208, &Config::ts_frame},      {216, &Config::ts_thread_id},
+    {232, &Config::ts_chunk},        {240, &Config::ts_gil},        {256, &Config::frame_previous},
+    {264, &Config::frame_code},      {272, &Config::frame_ip},      {288, &Config::frame_owner},
+    {320, &Config::code_filename},   {336, &Config::code_qualname}, {344, &Config::code_linetable},
+    {352, &Config::code_first_line}, {384, &Config::code_bytes},    {600, &Config::bytes_size},
+    {608, &Config::bytes_data},      {624, &Config::str_state},     {632, &Config::str_length},
     {640, &Config::str_ascii_data},
 }};
 constexpr std::array<DebugMember<Runtime>, 7> kRuntime313{{
@@ -224,8 +201,8 @@ bool fits_kernel_reads(const Config& config) {
            at % bytes == 0;
   };
   const bool gil_in_thread = config.ts_gil + 4 <= config.ts_chunk + 24 && config.ts_gil % 4 == 0;
-  return config.ts_chunk + 24 <= kThreadStateBytes && gil_in_thread && in_thread(config.ts_interp) &&
-         in_thread(config.ts_frame) && in_thread(config.ts_chunk) &&
+  return config.ts_chunk + 24 <= kThreadStateBytes && gil_in_thread &&
+         in_thread(config.ts_interp) && in_thread(config.ts_frame) && in_thread(config.ts_chunk) &&
          in_thread(config.ts_thread_id) && in_frame(config.frame_code) &&
          in_frame(config.frame_previous) && in_frame(config.frame_ip) &&
          config.frame_owner < kFrameBytes && in_code(config.code_first_line, 4) &&

@@ -18,10 +18,10 @@ struct TextReportOptions {
 };
 
 // The report of `snapshot`: plain UTF-8 for people and for language models. Every row has an id (R
-// process, G group, T thread, S self, C total, P path) to cite. Seconds are those the scheduler measured
-// where the profile has them, split by samples. The last line states samples, lost, truncated and
-// unsymbolised. The same profile gives the same text. Give it a profile that went through
-// aggregate::apply_view().
+// process, G group, T thread, S self, C total, P path) to cite. Seconds are those the scheduler
+// measured where the profile has them, split by samples. The last line states samples, lost,
+// truncated and unsymbolised. The same profile gives the same text. Give it a profile that went
+// through aggregate::apply_view().
 [[nodiscard]] std::string text_report(const model::Profile& profile,
                                       const TextReportOptions& options);
 

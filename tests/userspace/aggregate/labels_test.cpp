@@ -99,7 +99,8 @@ TEST(LabelEvidenceTest, thread_without_the_gil_in_take_gil_waits) {
   test::ProfileMaker maker;
   const uint32_t thread = maker.thread(maker.process(7, "python3"), 8, "worker");
   const uint32_t module = maker.module("/usr/bin/python3");
-  const uint32_t eval = maker.native("_PyEval_EvalFrameDefault", module, 1, FrameKind::kInterpreter);
+  const uint32_t eval =
+      maker.native("_PyEval_EvalFrameDefault", module, 1, FrameKind::kInterpreter);
   const uint32_t take = maker.native("take_gil.constprop.0", module, 2, FrameKind::kInterpreter);
   const uint32_t wait = maker.native("pthread_cond_timedwait", maker.module("libc.so.6"), 3);
   const Labels released{Gil::kReleased, Gc::kIdle, 0, false, ""};

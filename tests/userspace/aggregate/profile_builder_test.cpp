@@ -49,6 +49,47 @@ StackSample sample(int32_t pid, int32_t tid, uint32_t stack, uint64_t count = 1)
   return {static_cast<model::ProcessId>(pid), pid, tid, stack, count, count * kPeriodNs};
 }
 
+StackSample labelled(model::Gil gil, model::TaskId task, std::string_view name) {
+  StackSample made = sample(1, 11, 1);
+  made.labels.gil = gil;
+  made.labels.has_task = task != 0;
+  made.labels.task = task;
+  made.task = name;
+  return made;
+}
+
+TEST(ProfileBuilderTest, TellsLabelsApartOnlyWhenAsked) {
+  for (const bool asked : {false, true}) {
+    BuilderOptions options;
+    options.labels = asked;
+    ProfileBuilder builder(options);
+    builder.add(labelled(model::Gil::kHeld, 0, ""));
+    builder.add(labelled(model::Gil::kHeld, 5, ""));
+    builder.add(labelled(model::Gil::kHeld, 5, "fetch"));
+    builder.add(labelled(model::Gil::kReleased, 0, ""));
+    const model::Profile profile = builder.finish(make_stacks(), {}, describe);
+    ASSERT_EQ(profile.samples.size(), asked ? 3U : 1U);
+    ASSERT_EQ(profile.labels.size(), asked ? 3U : 0U);
+    if (!asked) continue;
+    EXPECT_EQ(profile.labels[1].task, "fetch") << "a name that comes late is taken, too";
+    EXPECT_EQ(profile.samples[1].count, 2U);
+    EXPECT_EQ(profile.samples[1].labels, 2U);
+  }
+}
+
+TEST(ProfileBuilderTest, SamplesOverTheLimitOfLabelsHaveNone) {
+  BuilderOptions options;
+  options.labels = true;
+  options.max_labels = 1;
+  ProfileBuilder builder(options);
+  builder.add(labelled(model::Gil::kHeld, 1, "a"));
+  builder.add(labelled(model::Gil::kHeld, 2, "b"));
+  const model::Profile profile = builder.finish(make_stacks(), {}, describe);
+  ASSERT_EQ(profile.samples.size(), 2U);
+  EXPECT_EQ(profile.labels.size(), 1U);
+  EXPECT_EQ(profile.samples[0].labels + profile.samples[1].labels, 1U);
+}
+
 TEST(ProfileBuilderTest, CountsPerThreadAndStackAndCopiesWhatIsUsed) {
   ProfileBuilder builder;
   builder.add(sample(1, 11, 1));

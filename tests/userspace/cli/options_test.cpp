@@ -49,6 +49,16 @@ TEST(ParseArgumentsTest, reads_a_snapshot) {
   EXPECT_EQ(options.control_socket, "/x");
 }
 
+TEST(ParseArgumentsTest, reads_groups_and_the_gil_filter) {
+  const auto parsed = parse_arguments({"snapshot", "-a", "-g", "--by", "task"});
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_TRUE(parsed->snapshot.gil);
+  EXPECT_EQ(parsed->snapshot.by, aggregate::GroupBy::kTask);
+  const auto wrong = parse_arguments({"snapshot", "-a", "--by", "colour"});
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.error().message.find("'colour'"), std::string::npos);
+}
+
 TEST(ParseArgumentsTest, has_defaults) {
   const auto parsed = parse_arguments({"snapshot", "-a"});
   ASSERT_TRUE(parsed) << parsed.error().message;

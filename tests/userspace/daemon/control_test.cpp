@@ -99,6 +99,12 @@ TEST_F(ControlServiceTest, checks_what_it_is_asked) {
   request.python_only = true;  // this test is no Python
   EXPECT_EQ(service_.handle(request, never).exit_code, ExitCode::kNotSupported);
   request = of_this_process();
+  request.gil = true;
+  EXPECT_EQ(service_.handle(request, never).exit_code, ExitCode::kNotSupported);
+  request = of_this_process();
+  request.by = "colour";
+  EXPECT_FALSE(service_.handle(request, never).ok);
+  request = of_this_process();
   request.format = "nonsense";
   EXPECT_NE(service_.handle(request, never).error.find("folded"), std::string::npos);
   request = of_this_process(0);
@@ -108,7 +114,7 @@ TEST_F(ControlServiceTest, checks_what_it_is_asked) {
   EXPECT_FALSE(service_.handle(request, never).ok);
   request.verb = "explode";
   EXPECT_FALSE(service_.handle(request, never).ok);
-  EXPECT_EQ(service_.counts().failed, 5U);
+  EXPECT_EQ(service_.counts().failed, 7U);
 }
 
 TEST_F(ControlServiceTest, finishes_a_running_snapshot_with_what_there_is) {

@@ -115,6 +115,8 @@ TEST_F(ControlTest, request_and_answer_arrive_unchanged) {
                          .threads = true,
                          .native = true,
                          .python_only = true,
+                         .gil = true,
+                         .by = "task",
                          .title = "a \"quoted\"\ntitle \xc3\xa9"};
   const auto response = call(request);
   ASSERT_TRUE(response.ok()) << response.error().message;
