@@ -35,8 +35,8 @@ def whole_run(interpreter, tmp_path, threads, rate_hz, seconds):
 
 def test_foo_takes_three_quarters(interpreter, tmp_path):
     """Shares and seconds are the program's own. GIL turns are regular and so is the sampler: in a short run the two
-    can fall into step, hence 30 s and four points."""
-    stacks, truth = whole_run(interpreter, tmp_path, threads=4, rate_hz=RATE_HZ, seconds=30)
+    can fall into step, hence 15 s and four points."""
+    stacks, truth = whole_run(interpreter, tmp_path, threads=4, rate_hz=RATE_HZ, seconds=15)
     foo, bar = count(stacks, "foo"), count(stacks, "bar")
     share = foo / (foo + bar)
     expected = truth["foo_s"] / (truth["foo_s"] + truth["bar_s"])

@@ -42,6 +42,8 @@ FIELDS = {
     "interp_next": [("struct _is", "next")],
     "interp_threads": [("struct _is", "tstate_head")],
     "interp_modules": [("struct _is", "modules")],
+    "interp_id": [("struct _is", "id")],
+    "interp_gc_collecting": [("struct _is", "gc.collecting")],
     "ts_interp": [("struct _ts", "interp")],
     "ts_next": [("struct _ts", "next")],
     "ts_frame": [("struct _ts", "frame")],

@@ -143,6 +143,13 @@ constexpr RuntimeOffsets runtime_of(uint16_t interpreters_head, uint16_t modules
   return offsets;
 }
 
+// The collector's state was global up to 3.8.
+constexpr RuntimeOffsets with_collector(RuntimeOffsets offsets) {
+  offsets.interp_id = 24;
+  offsets.interp_gc_collecting = 816;
+  return offsets;
+}
+
 // 3.7.4 put 88 bytes into _PyRuntimeState.gc, in front of what we read but interpreters.head.
 const std::array<VersionRow, 7> kRows{{
     {.version = 0x207, .config = config_27(), .runtime = runtime_of(0, 16, kFunction27)},
@@ -170,13 +177,13 @@ const std::array<VersionRow, 7> kRows{{
      .runtime_current = 568,
      .runtime_bytes = 656,
      .config = config_38(0x309),
-     .runtime = runtime_of(32, 856, kFunction36)},
+     .runtime = with_collector(runtime_of(32, 856, kFunction36))},
     {.version = 0x30a,
      .runtime_key = 584,
      .runtime_current = 568,
      .runtime_bytes = 672,
      .config = config_310(),
-     .runtime = runtime_of(32, 856, kFunction310)},
+     .runtime = with_collector(runtime_of(32, 856, kFunction310))},
 }};
 
 }  // namespace

@@ -10,7 +10,8 @@ import gc
 import json
 import sys
 import threading
-import time
+
+from compat import monotonic, say, thread_time
 
 gc_s = 0.0
 begun = 0.0
@@ -20,9 +21,9 @@ garbage = []
 def watch(phase, _):
     global gc_s, begun
     if phase == "start":
-        begun = time.thread_time()
+        begun = thread_time()
     else:
-        gc_s += time.thread_time() - begun
+        gc_s += thread_time() - begun
 
 
 class Node:
@@ -37,7 +38,7 @@ def work():
 
 
 def other(end):
-    while time.monotonic() < end:
+    while monotonic() < end:
         work()
 
 
@@ -45,18 +46,18 @@ def main():
     garbage.extend([Node() for _ in range(20000)])
     gc.disable()
     gc.callbacks.append(watch)
-    print("ready", flush=True)
+    say("ready")
     sys.stdin.readline()
-    end = time.monotonic() + float(sys.argv[1])
+    end = monotonic() + float(sys.argv[1])
     beside = threading.Thread(target=other, args=(end,), name="beside")
     beside.start()
-    begin = time.thread_time()
-    while time.monotonic() < end:
+    begin = thread_time()
+    while monotonic() < end:
         gc.collect()
         work()
-    cpu_s = time.thread_time() - begin
+    cpu_s = thread_time() - begin
     beside.join()
-    print(json.dumps({"gc_s": gc_s, "cpu_s": cpu_s}), flush=True)
+    say(json.dumps({"gc_s": gc_s, "cpu_s": cpu_s}))
     sys.stdin.readline()
 
 

@@ -12,6 +12,7 @@ import re
 import sys
 
 from compat import monotonic, say
+from truth import stack_of
 
 if sys.version_info[0] >= 3:
     from unicode_names import by_class as call_class
@@ -22,35 +23,12 @@ seen = set()
 burn_s = 0.02
 
 
-def qualified_name(frame):
-    """Before 3.11: "Class.method" of the class that defines it, else the plain name."""
-    code = frame.f_code
-    if code.co_argcount and code.co_varnames[0] in ("self", "cls"):
-        first = frame.f_locals[code.co_varnames[0]]
-        for owner in (first if isinstance(first, type) else type(first)).__mro__:
-            for value in list(vars(owner).values()):
-                function = getattr(value, "__func__", value)
-                if getattr(function, "__code__", None) is code:
-                    return getattr(function, "__qualname__", owner.__name__ + "." + code.co_name)
-    return code.co_name
-
-
-def true_stack(frame):
-    stack = []
-    while frame is not None:
-        code = frame.f_code
-        name = code.co_qualname if hasattr(code, "co_qualname") else qualified_name(frame)
-        stack.append((name, code.co_filename, frame.f_lineno))
-        frame = frame.f_back
-    return tuple(reversed(stack))
-
-
 def leaf():
     end = monotonic() + burn_s
     while monotonic() < end:
         for _ in range(2000):
             pass
-    stack = true_stack(sys._getframe(1))
+    stack = stack_of(sys._getframe(1))
     if stack not in seen:
         seen.add(stack)
         say(json.dumps(stack))

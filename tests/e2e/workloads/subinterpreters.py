@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main interpreter and two others, each busy in a thread of its own with a function of its own.
 
-Waits for a line on stdin; prints {function: interpreter id} when they begin to work, for the seconds given. Before 3.12,
+Waits for a line on stdin, works for the seconds given, then prints {function: interpreter id}. Before 3.12,
 where interpreters that compete for the one GIL come to a standstill, there is one other, which works after the main one.
 """
 
@@ -33,12 +33,21 @@ def in_main(end):
         sum(range(20000))
 
 
-def start(name, end):
-    """[thread, interpreter id]"""
+def make(name, ids):
     made = interpreters.create()
-    run = getattr(interpreters, "run_string", None) or interpreters.exec
-    thread = threading.Thread(target=run, args=(made, CODE % {"name": name, "end": end}), name=name)
-    return thread, int(made)
+    ids[name] = int(made)
+    return made
+
+
+def run(made, name, end):
+    (getattr(interpreters, "run_string", None) or interpreters.exec)(made, CODE % {"name": name, "end": end})
+
+
+def start(name, end, ids):
+    """To 3.10 the thread makes its interpreter itself: nothing else in the process would tell whose it is."""
+    if sys.version_info >= (3, 11):
+        return threading.Thread(target=run, args=(make(name, ids), name, end))
+    return threading.Thread(target=lambda: run(make(name, ids), name, end))
 
 
 def main():
@@ -48,16 +57,17 @@ def main():
     end = begin + seconds
     together = sys.version_info >= (3, 12)
     names = ("first", "second") if together else ("first",)
-    started = {name: start(name, end) for name in names}
-    print(json.dumps({"in_main": 0, **{"in_" + name: made for name, (_, made) in started.items()}}), flush=True)
+    ids = {}
+    started = [start(name, end, ids) for name in names]
     if not together:
         in_main(begin + seconds / 2)
-    for thread, _ in started.values():
+    for thread in started:
         thread.start()
     if together:
         in_main(end)
-    for thread, _ in started.values():
+    for thread in started:
         thread.join()
+    print(json.dumps(dict({"in_" + name: made for name, made in ids.items()}, in_main=0)), flush=True)
 
 
 main()

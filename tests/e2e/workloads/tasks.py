@@ -7,38 +7,39 @@ Waits for a line on stdin, works for the seconds given, then prints {task name: 
 import asyncio
 import json
 import sys
-import time
+
+from compat import monotonic, say, thread_time
 
 SHARES = {"größe-Δ": 0.0040, "a-long-name-" + "x" * 100: 0.0025, None: 0.0015, "short": 0.0020}
 spent = {}
 
 
 def burn(seconds):
-    begin = time.thread_time()
-    while time.thread_time() - begin < seconds:
+    begin = thread_time()
+    while thread_time() - begin < seconds:
         pass
-    return time.thread_time() - begin
+    return thread_time() - begin
 
 
 async def busy(end, seconds):
     name = asyncio.current_task().get_name() if seconds != SHARES[None] else "unnamed"
-    while time.monotonic() < end:
+    while monotonic() < end:
         spent[name] = spent.get(name, 0.0) + burn(seconds)
         await asyncio.sleep(0)
 
 
 async def main():
-    end = time.monotonic() + float(sys.argv[1])
+    end = monotonic() + float(sys.argv[1])
     tasks = []
     for name, seconds in SHARES.items():
         tasks.append(asyncio.create_task(busy(end, seconds), **({"name": name} if name else {})))
         if name is None:
-            print("unnamed", flush=True)
+            say("unnamed")
     await asyncio.gather(*tasks)
 
 
-print("ready", flush=True)
+say("ready")
 sys.stdin.readline()
 asyncio.run(main())
-print(json.dumps(spent), flush=True)
+say(json.dumps(spent))
 sys.stdin.readline()

@@ -4,6 +4,7 @@
 Each distinct stack is printed once, as a JSON line of [qualname, file, line], root first. Runs under every CPython.
 """
 
+import inspect
 import json
 import sys
 import threading
@@ -14,20 +15,42 @@ seen = set()
 printing = threading.Lock()
 
 
-def class_of(frame):
-    """Before 3.11 a code object doesn't know its class: that of `self` or `cls` stands for it."""
+def functions_in(value, depth=0):
+    """The functions that an attribute of a class leads to: also those in properties, wrappers and decorators' cells."""
+    if depth > 3:
+        return
+    if hasattr(value, "__code__"):
+        yield value
+    inner = [getattr(value, name, None) for name in ("__func__", "fget", "fset", "fdel", "func")]
+    for cell in getattr(value, "__closure__", None) or ():
+        try:
+            inner.append(cell.cell_contents)
+        except ValueError:  # empty
+            pass
+    for each in inner:
+        if each is not None and not isinstance(each, type):
+            for function in functions_in(each, depth + 1):
+                yield function
+
+
+def name_in_class(frame):
+    """Before 3.11 a code object doesn't know its class: the one among the bases of `self` or `cls` that has it does."""
     code = frame.f_code
     first = code.co_varnames[:1] if code.co_argcount else ()
     if not first or first[0] not in ("self", "cls") or first[0] in code.co_cellvars:
-        return ""
+        return code.co_name
     value = frame.f_locals.get(first[0])
-    owner = value if isinstance(value, type) else type(value)
-    return owner.__name__ + "."
+    owners = inspect.getmro(value) if isinstance(value, type) else ()
+    for owner in owners + inspect.getmro(type(value)):
+        for member in list(vars(owner).values()):
+            for function in functions_in(member):
+                if function.__code__ is code and function.__name__ == code.co_name:
+                    return getattr(function, "__qualname__", owner.__name__ + "." + code.co_name)
+    return code.co_name
 
 
 def name_of(frame):
-    code = frame.f_code
-    return getattr(code, "co_qualname", None) or class_of(frame) + code.co_name
+    return getattr(frame.f_code, "co_qualname", None) or name_in_class(frame)
 
 
 def stack_of(frame):
