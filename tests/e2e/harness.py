@@ -100,6 +100,13 @@ class Interpreter:
             return self.argv
         return [self.argv[2]] + self.argv[3:]
 
+    def libpython(self):
+        """Path of the libpython of a shared build, as the interpreter sees it."""
+        if self.chroot:
+            return self.argv[3]
+        code = "import sysconfig as s; print(s.get_config_var('LIBDIR') + '/' + s.get_config_var('INSTSONAME'))"
+        return subprocess.check_output(self.argv + ["-c", code]).decode().strip()
+
     def start(self, name, *arguments, **options):
         environment = dict(os.environ, PYTHONDONTWRITEBYTECODE="1", PYTHONIOENCODING="utf-8")
         return Process(self.argv + [self.path(name)] + [str(a) for a in arguments], env=environment, **options)

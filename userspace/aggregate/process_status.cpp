@@ -107,7 +107,9 @@ Verdict judge(const model::ProcessInfo& process) {
   return {Status::kPartial, model::flaw_label(flaw)};
 }
 
-std::string status_text(const model::ProcessInfo& process) {
+namespace {
+
+std::string text_of_one(const model::ProcessInfo& process) {
   const Verdict verdict = judge(process);
   switch (verdict.status) {
     case Status::kUnsupported:
@@ -118,6 +120,13 @@ std::string status_text(const model::ProcessInfo& process) {
       break;
   }
   return verdict.reason == kUnsampled ? "ok (no samples yet)" : "ok";
+}
+
+}  // namespace
+
+std::string status_text(const model::ProcessInfo& process) {
+  const std::string text = text_of_one(process);
+  return process.python.others.empty() ? text : text + "; " + process.python.others;
 }
 
 std::string status_text(const model::Profile& profile) {

@@ -132,6 +132,11 @@ std::vector<Check> check_python(const process::ProcFs& proc, int32_t pid,
     return {{name, State::kFail, what + "; " + aggregate::status_text(process),
              "it is profiled as native code"}};
   }
+  if (!process.python.others.empty()) {
+    return {{name, State::kWarn, what + "; " + process.python.others,
+             "those are profiled as native code"},
+            check_stacks(process)};
+  }
   return {{name, State::kOk, what, ""}, check_stacks(process)};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/daemon/targets.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <charconv>
@@ -8,6 +9,7 @@
 
 #include "userspace/aggregate/clean_text.h"
 #include "userspace/elf/elf_file.h"
+#include "userspace/engine/interpreter_choice.h"
 #include "userspace/process/mapped_file.h"
 #include "userspace/process/proc_maps.h"
 #include "userspace/python/describe.h"
@@ -74,17 +76,20 @@ Result<void> check_process(const process::ProcFs& proc, int32_t pid) {
                ExitCode::kNoProcess};
 }
 
-PythonFinder::Looked PythonFinder::look(int32_t pid, const model::Mapping& mapping) {
+const PythonFinder::Looked* PythonFinder::look(int32_t pid, const model::Mapping& mapping) {
   const FileId id{mapping.file.device, mapping.file.inode};
-  if (const auto known = files_.find(id); known != files_.end()) return known->second;
-  Looked looked;
+  if (const auto known = files_.find(id); known != files_.end()) return &known->second;
   auto fd = process::open_mapping(proc_, pid, mapping);
-  if (!fd) return looked;
+  if (!fd || files_.size() >= kMaxFiles) return nullptr;
+  Looked looked;
+  Fd again(::fcntl(fd->get(), F_DUPFD_CLOEXEC, 3));
   const auto file = elf::ElfFile::open(*std::move(fd));
   looked.interpreter = python::inspect_mapped(file, process::without_deleted(mapping.path));
   if (file) looked.tsd = python::inspect_libc(*file);
-  if (files_.size() < kMaxFiles) files_.emplace(id, looked);
-  return looked;
+  if (looked.interpreter && again.valid()) {
+    if (auto facts = process::read_facts(std::move(again))) looked.facts = std::move(*facts);
+  }
+  return &files_.emplace(id, std::move(looked)).first->second;
 }
 
 // The files with a usual name first: the C library may also be part of the executable.
@@ -94,14 +99,29 @@ std::optional<python::TsdLayout> PythonFinder::find_tsd(
     for (const model::Mapping& mapping : mappings) {
       if (!process::has_file(mapping) || process::is_vdso(mapping)) continue;
       if (is_c_library_name(mapping.path) != usual) continue;
-      if (const Looked looked = look(pid, mapping); looked.tsd) return looked.tsd;
+      if (const Looked* looked = look(pid, mapping); looked && looked->tsd) return looked->tsd;
     }
   }
   return std::nullopt;
 }
 
+std::vector<engine::InterpreterCandidate> PythonFinder::find_candidates(
+    int32_t pid, std::string_view exe, const std::vector<model::Mapping>& mappings) {
+  std::vector<engine::InterpreterCandidate> found;
+  for (const model::Mapping& mapping : mappings) {
+    if (!may_be_python(mapping, exe)) continue;
+    const Looked* looked = look(pid, mapping);
+    if (looked == nullptr || !looked->interpreter) continue;
+    const engine::InterpreterCandidate candidate{&*looked->interpreter,
+                                                 looked->facts.bias(mapping)};
+    const bool known = !found.empty() && found.back().file == candidate.file &&
+                       found.back().bias == candidate.bias;
+    if (!known) found.push_back(candidate);
+  }
+  return found;
+}
+
 Result<std::optional<PythonSupport>> PythonFinder::find(int32_t pid) {
-  std::optional<python::InterpreterFile> found;
   const auto exe = proc_.exe(pid);
   if (!exe) {  // kernel threads and zombies have none, and so no interpreter
     if (exe.error().code == ExitCode::kNoProcess) return std::optional<PythonSupport>();
@@ -109,17 +129,15 @@ Result<std::optional<PythonSupport>> PythonFinder::find(int32_t pid) {
   }
   const auto maps = proc_.maps(pid);
   if (!maps) return maps.error();
-  for (const model::Mapping& mapping : maps->mappings) {
-    if (!may_be_python(mapping, process::without_deleted(*exe))) continue;
-    auto interpreter = look(pid, mapping).interpreter;
-    if (!interpreter || (found && !interpreter->supported())) continue;
-    found = std::move(interpreter);
-    if (found->supported()) break;
-  }
-  if (!found) return std::optional<PythonSupport>();
-  const auto tsd = found->supported() ? find_tsd(pid, maps->mappings) : std::nullopt;
-  return std::optional(
-      PythonSupport{found->full_version, python::describe(*found, tsd ? &*tsd : nullptr)});
+  const auto found = find_candidates(pid, process::without_deleted(*exe), maps->mappings);
+  if (found.empty()) return std::optional<PythonSupport>();
+  const auto choice = engine::choose_interpreter(pid, found);
+  const auto& chosen = *found[choice.index].file;
+  const auto tsd = chosen.supported() ? find_tsd(pid, maps->mappings) : std::nullopt;
+  PythonSupport support{chosen.full_version, python::describe(chosen, tsd ? &*tsd : nullptr)};
+  if (support.details.reason == model::Unsupported::kNone)
+    support.details.others = engine::others_text(choice);
+  return std::optional(std::move(support));
 }
 
 Result<void> require_python(const process::ProcFs& proc, const std::vector<int32_t>& pids,

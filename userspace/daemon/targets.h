@@ -5,11 +5,14 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "userspace/base/result.h"
+#include "userspace/engine/interpreter_choice.h"
 #include "userspace/model/process.h"
+#include "userspace/process/mapped_file.h"
 #include "userspace/process/proc_fs.h"
 #include "userspace/python/interpreter.h"
 
@@ -32,7 +35,8 @@ class PythonFinder {
   explicit PythonFinder(const process::ProcFs& proc) : proc_(proc) {}
 
   // Nothing = the process runs no CPython. Judged are its executable and mapped files that have
-  // "python" in their name. Fails if the mappings can't be read.
+  // "python" in their name; of several interpreters, the one that runs. Fails if the mappings can't
+  // be read.
   [[nodiscard]] Result<std::optional<PythonSupport>> find(int32_t pid);
 
  private:
@@ -41,9 +45,13 @@ class PythonFinder {
   struct Looked {
     std::optional<python::InterpreterFile> interpreter;
     std::optional<python::TsdLayout> tsd;
+    process::FileFacts facts;  // if it is an interpreter
   };
 
-  Looked look(int32_t pid, const model::Mapping& mapping);
+  // Valid as long as the finder; nullptr = it can't be opened, or there are too many.
+  const Looked* look(int32_t pid, const model::Mapping& mapping);
+  std::vector<engine::InterpreterCandidate> find_candidates(
+      int32_t pid, std::string_view exe, const std::vector<model::Mapping>& mappings);
   std::optional<python::TsdLayout> find_tsd(int32_t pid,
                                             const std::vector<model::Mapping>& mappings);
 

@@ -18,6 +18,8 @@ namespace {
 constexpr std::size_t kMaxGenerations = 16'384;
 constexpr std::size_t kMaxCodes = 4'096;
 constexpr auto kReadLimit = std::chrono::milliseconds(100);
+constexpr std::size_t kMaxAmbiguous = 64;
+constexpr uint64_t kLookAgainNs = 1'000'000'000;
 
 // Rows for what the file's table covers; frame pointers elsewhere.
 wire_mapping make_mapping(const process::MappedRange& range, const LoadedFile* file,
@@ -118,6 +120,11 @@ uint64_t Publisher::refused() const {
 void Publisher::run() {
   std::unique_lock lock(mutex_);
   while (!stop_) {
+    if (!ambiguous_.empty() && monotonic_ns() >= look_again_ns_) {
+      lock.unlock();
+      look_again();
+      lock.lock();
+    }
     if (step(lock)) continue;
     idle_.notify_all();
     work_.wait_for(lock, std::chrono::seconds(1));
@@ -280,10 +287,9 @@ const LoadedFile* Publisher::file_of(const Job& job, const process::MappedRange&
 bool Publisher::build(const Job& job, bool may_read, std::vector<wire_mapping>& mappings,
                       uint32_t& python) {
   bool missing = false;
-  const LoadedFile* interpreter = nullptr;
+  std::vector<InterpreterCandidate> interpreters;
   const python::TsdLayout* tsd = nullptr;
   const python::AsyncioLayout* asyncio = nullptr;
-  uint64_t interpreter_bias = 0;
   for (const auto& range : job.state.space.read().ranges()) {
     uint64_t bias = 0;
     const auto* file = file_of(job, range, may_read, bias, missing);
@@ -291,15 +297,16 @@ bool Publisher::build(const Job& job, bool may_read, std::vector<wire_mapping>& 
     if (file == nullptr) continue;
     if (file->tsd) tsd = &*file->tsd;
     if (file->asyncio) asyncio = &*file->asyncio;
-    if (file->interpreter && (interpreter == nullptr || file->interpreter->supported())) {
-      interpreter = file;
-      interpreter_bias = bias;
-    }
+    if (!file->interpreter) continue;
+    // A file can have several executable mappings.
+    const bool known = !interpreters.empty() && interpreters.back().file == &*file->interpreter &&
+                       interpreters.back().bias == bias;
+    if (!known) interpreters.push_back({&*file->interpreter, bias});
   }
-  if (interpreter != nullptr && (tsd != nullptr || !missing)) {
-    python = place_python(job, *interpreter, interpreter_bias, tsd, asyncio);
+  if (!interpreters.empty() && (tsd != nullptr || !missing)) {
+    python = choose_python(job, interpreters, tsd, asyncio);
   }
-  if (interpreter == nullptr && !missing) tell_unreadable(job);
+  if (interpreters.empty() && !missing) tell_unreadable(job);
   return !missing;
 }
 
@@ -315,10 +322,39 @@ void Publisher::tell_unreadable(const Job& job) {
   }
 }
 
-uint32_t Publisher::place_python(const Job& job, const LoadedFile& file, uint64_t bias,
-                                 const python::TsdLayout* tsd,
+uint32_t Publisher::choose_python(const Job& job,
+                                  const std::vector<InterpreterCandidate>& candidates,
+                                  const python::TsdLayout* tsd,
+                                  const python::AsyncioLayout* asyncio) {
+  const auto choice = choose_interpreter(job.state.pid, candidates);
+  ambiguous_.erase(job.state.process);
+  if (candidates.size() > 1 && ambiguous_.size() < kMaxAmbiguous) {
+    ambiguous_.emplace(job.state.process, Ambiguous{job, candidates, choice});
+    look_again_ns_ = monotonic_ns() + kLookAgainNs;
+  }
+  return place_python(job, candidates[choice.index], others_text(choice), tsd, asyncio);
+}
+
+// An interpreter is mapped before it is initialised: processes of which another one runs now than
+// before are published anew.
+void Publisher::look_again() {
+  std::vector<Job> changed;
+  for (const auto& [id, known] : ambiguous_) {
+    if (choose_interpreter(known.job.state.pid, known.candidates) != known.choice)
+      changed.push_back(known.job);
+  }
+  look_again_ns_ = monotonic_ns() + kLookAgainNs;
+  const std::lock_guard lock(mutex_);
+  for (auto& job : changed) {
+    const auto id = job.state.process;
+    if (jobs_.try_emplace(id, std::move(job)).second) fresh_.push_back(id);
+  }
+}
+
+uint32_t Publisher::place_python(const Job& job, const InterpreterCandidate& candidate,
+                                 const std::string& others, const python::TsdLayout* tsd,
                                  const python::AsyncioLayout* asyncio) {
-  const auto& interpreter = *file.interpreter;
+  const auto& interpreter = *candidate.file;
   const auto process = job.state.process;
   auto details = python::describe(interpreter, tsd);
   if (details.reason != model::Unsupported::kNone) {
@@ -326,13 +362,14 @@ uint32_t Publisher::place_python(const Job& job, const LoadedFile& file, uint64_
                           std::move(details), {});
     return WIRE_NO_SLOT;
   }
-  const auto config = python::make_config(interpreter, bias, *tsd, asyncio);
+  const auto config = python::make_config(interpreter, candidate.bias, *tsd, asyncio);
   const auto slot = tables_.place_python(config);
+  details.others = others;
   if (!slot) {
     details.reason = model::Unsupported::kTableFull;
     details.detail = "no room in the kernel's interpreter table";
   }
-  PythonRuntime runtime{interpreter.runtime_address + bias, config, interpreter.runtime};
+  PythonRuntime runtime{interpreter.runtime_address + candidate.bias, config, interpreter.runtime};
   runtime.offsets.pthread_tid = tsd->pthread_tid;
   directory_.set_python(process, interpreter.version, interpreter.full_version, std::move(details),
                         std::move(runtime));
@@ -373,6 +410,7 @@ void Publisher::install(const Job& job, const std::vector<wire_mapping>& mapping
 
 void Publisher::remove(const Job& job) {
   const uint64_t now_ns = monotonic_ns();
+  ambiguous_.erase(job.state.process);
   directory_.ended(job.state.process);
   const auto it = published_.find(job.state.process);
   if (it == published_.end()) return;

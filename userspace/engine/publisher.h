@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "userspace/engine/file_catalog.h"
+#include "userspace/engine/interpreter_choice.h"
 #include "userspace/engine/process_directory.h"
 #include "userspace/probe/loader.h"
 #include "userspace/process/tracker.h"
@@ -66,6 +67,12 @@ class Publisher {
     bool ended = false;
     bool learnt = false;
   };
+  // A process with several interpreters: which of them runs can change.
+  struct Ambiguous {
+    Job job;
+    std::vector<InterpreterCandidate> candidates;
+    InterpreterChoice choice;
+  };
   struct Published {
     uint32_t map_first = 0;
     uint32_t map_count = 0;
@@ -82,8 +89,12 @@ class Publisher {
   bool build(const Job& job, bool may_read, std::vector<wire_mapping>& mappings, uint32_t& python);
   const LoadedFile* file_of(const Job& job, const process::MappedRange& range, bool may_read,
                             uint64_t& bias, bool& missing);
-  uint32_t place_python(const Job& job, const LoadedFile& interpreter, uint64_t bias,
-                        const python::TsdLayout* tsd, const python::AsyncioLayout* asyncio);
+  uint32_t choose_python(const Job& job, const std::vector<InterpreterCandidate>& candidates,
+                         const python::TsdLayout* tsd, const python::AsyncioLayout* asyncio);
+  uint32_t place_python(const Job& job, const InterpreterCandidate& candidate,
+                        const std::string& others, const python::TsdLayout* tsd,
+                        const python::AsyncioLayout* asyncio);
+  void look_again();
   void tell_unreadable(const Job& job);
   void install(const Job& job, const std::vector<wire_mapping>& mappings, uint32_t python);
   void remove(const Job& job);
@@ -97,6 +108,8 @@ class Publisher {
   const process::ProcFs proc_;
   std::unordered_map<model::ProcessId, Published> published_;  // publishing thread only
   std::unordered_map<int32_t, model::ProcessId> by_pid_;       // publishing thread only
+  std::unordered_map<model::ProcessId, Ambiguous> ambiguous_;  // publishing thread only
+  uint64_t look_again_ns_ = 0;                                 // publishing thread only
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable work_;
