@@ -70,6 +70,12 @@ uint64_t lost_ticks(const probe::Counters& c) {
          outcome(c, WIRE_OUT_LOST_PROGRAM);
 }
 
+// A process that nobody has waited for yet runs no more, unless just its first thread has ended.
+bool is_running(int32_t pid) {
+  const auto stat = process::ProcFs().stat(pid);
+  return stat && ((stat->state != 'Z' && stat->state != 'X') || stat->threads > 1);
+}
+
 }  // namespace
 
 class Engine::Impl {
@@ -179,9 +185,7 @@ void Engine::Impl::wait(const SnapshotRequest& request,
     const uint64_t now_ns = monotonic_ns();
     if (now_ns >= end_ns || cancelled()) return;
     const bool all_gone = !request.pids.empty() &&
-                          std::none_of(request.pids.begin(), request.pids.end(), [](int32_t pid) {
-                            return ::kill(pid, 0) == 0 || errno == EPERM;
-                          });
+                          std::none_of(request.pids.begin(), request.pids.end(), is_running);
     if (all_gone) return;
     std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(kPollNs, end_ns - now_ns)));
   }
