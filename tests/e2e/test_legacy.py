@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import harness
-from harness import Interpreter, figure, folded, python_frames, snapshot, total
+from harness import PYTHON_FRAME, Interpreter, Truth, figure, folded, python_frames, snapshot, total
 
 
 def names_in(frames, first):
@@ -39,6 +39,25 @@ def test_methods_are_named_after_the_class_that_defines_them(legacy_interpreter,
     stacks = check_methods(legacy_interpreter, tmp_path)
     computing = sum(n for frames, n in stacks if any("crc32" in f or "libz" in f for f in frames))
     assert computing >= 0.5 * total(stacks), "the samples were to be taken with the GIL released"
+
+
+def test_each_frame_has_its_activation(legacy_interpreter, tmp_path):
+    """One activation of the eval loop before each Python frame, but for one that has not begun or is about to end."""
+    with legacy_interpreter.start("mix30.py", "--depth", 10, "--seconds", 8) as target:
+        assert target.line() == "ready"
+        truth = Truth(target)
+        stacks = folded(snapshot(target.pid, tmp_path / "n.folded", "-n", seconds=4, rate_hz=499))
+        target.wait(60)
+        truth.join()
+    unlinked = 0
+    for frames, n in stacks:
+        python = [at for at, frame in enumerate(frames) if PYTHON_FRAME.match(frame)]
+        assert all(at > 0 and "_EvalFrame" in frames[at - 1] for at in python), frames
+        activations = sum("EvalFrameDefault [" in f or "PyEval_EvalFrameEx [" in f for f in frames)
+        assert activations in (len(python), len(python) + 1), frames
+        unlinked += n * (activations > len(python))
+    figure("activations_without_frame[%s]" % legacy_interpreter.name, 100 * unlinked / total(stacks), "%")
+    assert unlinked <= 0.02 * total(stacks)
 
 
 def stripped_copy(interpreter, directory):
