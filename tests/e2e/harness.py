@@ -133,10 +133,10 @@ def fd_targets(pid):
 
 
 def is_sampling(pid):
-    """Every CPU has its perf event and BPF programs are loaded."""
+    """Every CPU has its sampling event, beside the two that tell of processes and mappings, and BPF programs run."""
     targets = fd_targets(pid)
     events = sum("perf_event" in t for t in targets)
-    return events >= len(os.sched_getaffinity(0)) and any("bpf-prog" in t or "bpf_link" in t for t in targets)
+    return events >= 3 * len(os.sched_getaffinity(0)) and any("bpf-prog" in t or "bpf_link" in t for t in targets)
 
 
 def bpf_program_ids(pid):

@@ -4,7 +4,6 @@
 import json
 import os
 import shlex
-import time
 
 import pytest
 
@@ -19,10 +18,17 @@ def recorded(tmp_path, act, seconds=40):
     arguments = ["record", "-a", "-d", seconds, "-r", RATE_HZ, "-f", "folded"]
     with Capture(*arguments, output=tmp_path / "all.folded") as capture:
         capture.started()
-        time.sleep(1.5)  # on a busy machine all of its processes take that long to be learnt
         result = act()
         capture.signal(2)
         return folded(capture.finish(60)), result
+
+
+def check_shares(samples, spent):
+    """All samples but 5 % are named; each part has its own, within what chance does to few of them on shared CPUs."""
+    for part, seconds in spent.items():
+        expected = RATE_HZ * seconds
+        assert abs(samples[part] / expected - 1) <= 0.05 + 2.5 / expected ** 0.5, (part, samples[part], expected)
+    assert 0.95 <= sum(samples.values()) / (RATE_HZ * sum(spent.values())) <= 1.05
 
 
 def test_children_of_every_kind(interpreter, tmp_path):
@@ -41,7 +47,7 @@ def test_children_of_every_kind(interpreter, tmp_path):
     shares = {stage: count(ours, stage) / (RATE_HZ * seconds) for stage, seconds in spent.items()}
     figure("children[%s]" % interpreter.name, min(shares.values()), "",
            ", ".join("%s %.3f" % item for item in sorted(shares.items())))
-    assert all(0.95 <= share <= 1.06 for share in shares.values()), shares
+    check_shares({stage: count(ours, stage) for stage in spent}, spent)
     for stage in ("in_fork", "in_grandchild", "in_workers", "in_fork_of_thread"):
         roots = {python_frames(f)[0][0] for f, _ in ours if stage in names_of(f)}
         assert roots in ({"<module>"}, {"Thread._bootstrap"}, {"_bootstrap"}), (stage, roots)
@@ -68,7 +74,7 @@ def test_another_version_takes_over(interpreters, tmp_path):
         stacks, spent = recorded(tmp_path, act)
     shares = [count(stacks, "version_%d" % at) / (RATE_HZ * spent[at]) for at in range(len(chain))]
     figure("exec_chain", min(shares), "", ", ".join("%s %.3f" % (i.name, s) for i, s in zip(chain, shares)))
-    assert all(0.95 <= share <= 1.06 for share in shares), shares
+    check_shares({at: count(stacks, "version_%d" % at) for at in spent}, spent)
 
 
 def test_thirty_short_processes(interpreter, tmp_path):
@@ -105,7 +111,8 @@ def test_a_pid_is_used_again(any_python, tmp_path):
     assert [line[0] for line in lines] == ["101"] * len(names), "the kernel chose other pids: %s" % lines
     shares = [count(stacks, name) / (RATE_HZ * float(cpu_s)) for _, name, cpu_s in lines]
     figure("pid_reused", min(shares), "", str(shares))
-    assert all(0.95 <= share <= 1.06 for share in shares)
+    spent = {name: float(cpu_s) for _, name, cpu_s in lines}
+    check_shares({name: count(stacks, name) for name in spent}, spent)
     for frames, _ in stacks:
         assert len(set(names) & set(names_of(frames))) <= 1
         for name, file, _ in python_frames(frames):

@@ -26,8 +26,8 @@ struct InterpreterChoice {
 };
 
 // `candidates` is not empty, by ascending address. Those with a head of interpreters in _PyRuntime
-// come first, then those that are supported, then those at lower addresses: an executable lies below
-// its libraries. Reads the process's memory if there is a choice, for 0.1 s at most.
+// come first, then those that are supported, then those at lower addresses: an executable lies
+// below its libraries. Reads the process's memory if there is a choice, for 0.1 s at most.
 [[nodiscard]] InterpreterChoice choose_interpreter(
     int32_t pid, const std::vector<InterpreterCandidate>& candidates);
 

@@ -45,8 +45,8 @@ class CodeCache {
  public:
   explicit CodeCache(CodeCacheLimits limits = {}) : limits_(limits) {}
 
-  // Returns whether it replaced one, such as a cut one that was read again. What is whole stays: the
-  // cut record and what was read for it come by different threads, in any order.
+  // Returns whether it replaced one, such as a cut one that was read again. What is whole stays:
+  // the cut record and what was read for it come by different threads, in any order.
   bool add(model::CodeObject code);
   // nullptr if never captured or evicted. Holds until the next call of add() or expire().
   CachedCode* find(model::ProcessId process, uint64_t id);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// embed_life SECONDS LIBPYTHON...: the life of a program that loads libpythons by dlopen(). It burns SECONDS of CPU in
-// each of: before_python() (all are loaded, none is initialised), then for each library, all at once in threads of
-// their own, python_N() of a script; beside_python() and then in_c_thread() in a thread that C made, at_exit() during
-// finalisation, and last after_python().
+// embed_life SECONDS LIBPYTHON...: the life of a program that loads libpythons by dlopen(). It
+// burns SECONDS of CPU in each of: before_python() (all are loaded, none is initialised), then for
+// each library, all at once in threads of their own, python_N() of a script; beside_python() and
+// then in_c_thread() in a thread that C made, at_exit() during finalisation, and last
+// after_python().
 #include <dlfcn.h>
 #include <pthread.h>
 #include <time.h>
@@ -21,10 +22,11 @@ static double cpu_clock() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
-#define BURNER(name)                                                 \
-  extern "C" __attribute__((noinline)) void name() {                 \
+#define BURNER(name)                                                   \
+  extern "C" __attribute__((noinline)) void name() {                   \
     for (const double end = cpu_clock() + seconds; cpu_clock() < end;) \
-      for (int i = 0; i < 1000; ++i) work_done = work_done + 1;      \
+      for (int i = 0; i < 1000; ++i)                                   \
+        work_done = work_done + 1;                                     \
   }
 BURNER(before_python)
 BURNER(beside_python)
@@ -53,14 +55,25 @@ static std::string script(int number) {
   return "import time, atexit\n"
          "clock = getattr(time, 'thread_time', getattr(time, 'clock', None))\n"
          "def burn():\n"
-         "    end = clock() + " + s + "\n"
+         "    end = clock() + " +
+         s +
+         "\n"
          "    while clock() < end:\n"
          "        for _ in range(500): pass\n"
-         "def python_" + n + "(): burn()\n"
-         "def in_c_thread_" + n + "(): burn()\n"
-         "def at_exit_" + n + "(): burn()\n"
-         "atexit.register(at_exit_" + n + ")\n"
-         "python_" + n + "()\n";
+         "def python_" +
+         n +
+         "(): burn()\n"
+         "def in_c_thread_" +
+         n +
+         "(): burn()\n"
+         "def at_exit_" +
+         n +
+         "(): burn()\n"
+         "atexit.register(at_exit_" +
+         n +
+         ")\n"
+         "python_" +
+         n + "()\n";
 }
 
 static void* c_thread(void* argument) {
@@ -104,7 +117,9 @@ int main(int argc, char** argv) {
   std::getchar();
   before_python();
   std::vector<pthread_t> threads(pythons.size());
-  for (std::size_t i = 0; i < pythons.size(); ++i) pthread_create(&threads[i], nullptr, life, &pythons[i]);
-  for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+  for (std::size_t i = 0; i < pythons.size(); ++i)
+    pthread_create(&threads[i], nullptr, life, &pythons[i]);
+  for (const pthread_t thread : threads)
+    pthread_join(thread, nullptr);
   after_python();
 }

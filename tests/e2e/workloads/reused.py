@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""reused.py SECONDS: makes functions by exec, runs and frees them, so that code objects follow one another at the same
+addresses. Prints {name: seconds of CPU} and how many addresses they had.
+"""
+
+import json
+import sys
+
+import truth
+
+clock = getattr(truth.time, "thread_time", getattr(truth.time, "clock", None))
+SOURCE = """def %(name)s(clock, end):
+    while clock() < end:
+        for _ in range(200): pass
+"""
+
+
+def turn(n):
+    """Each name has its own weight: one that is taken for another changes both shares."""
+    name = "name_%d" % n
+    namespace = {}
+    exec(compile(SOURCE % {"name": name}, name + ".py", "exec"), namespace)
+    addresses.add(id(namespace[name].__code__))
+    begin = clock()
+    namespace[name](clock, begin + 0.0005 * (1 + 3 * n))
+    spent[name] = spent.get(name, 0) + clock() - begin
+    namespace.clear()
+
+
+addresses, spent = set(), {}
+sys.stdout.write("ready\n")
+sys.stdout.flush()
+sys.stdin.readline()
+stop = truth.clock() + float(sys.argv[1])
+turns = 0
+while truth.clock() < stop:
+    turn(turns * 5 % 8)
+    turns += 1
+sys.stdout.write(json.dumps([spent, len(addresses), turns]) + "\n")
+sys.stdout.flush()
