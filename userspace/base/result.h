@@ -27,14 +27,15 @@ struct Error {
   int errno_value = 0;  // 0 = not from a system call
 };
 
-// "doing what: strerror" with the errno kept. EPERM and EACCES become kPermission, ESRCH kNoProcess.
+// "doing what: strerror" with the errno kept. EPERM and EACCES become kPermission, ESRCH
+// kNoProcess.
 [[nodiscard]] Error errno_error(const std::string& doing, int errno_value);
 
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}       // NOLINT(google-explicit-constructor)
-  Result(Error error) : value_(std::move(error)) {}   // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}      // NOLINT(google-explicit-constructor)
+  Result(Error error) : value_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   [[nodiscard]] bool ok() const { return std::holds_alternative<T>(value_); }
   explicit operator bool() const { return ok(); }

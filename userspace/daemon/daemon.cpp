@@ -31,10 +31,12 @@ constexpr uint64_t kStuckNs = 10'000'000'000;
 
 // Where every tick of the kernel went: tick + stack = delivered + the four losses in userspace.
 std::string balance_line(const engine::EngineStatus& status) {
-  std::string line = fmt::format("balance: ticks {} delivered {}", status.kernel_ticks,
-                                 status.delivered);
-  for (const auto& [label, count] : status.outcomes) line += fmt::format(" {} {}", label, count);
-  for (const char* reason : {"queue_full", "mapping_replaced", "unknown_stack", "malformed_record"}) {
+  std::string line =
+      fmt::format("balance: ticks {} delivered {}", status.kernel_ticks, status.delivered);
+  for (const auto& [label, count] : status.outcomes)
+    line += fmt::format(" {} {}", label, count);
+  for (const char* reason :
+       {"queue_full", "mapping_replaced", "unknown_stack", "malformed_record"}) {
     const auto it = std::find_if(status.faults.begin(), status.faults.end(),
                                  [&](const auto& fault) { return fault.first == reason; });
     if (it != status.faults.end()) line += fmt::format(" {} {}", reason, it->second);

@@ -35,9 +35,8 @@ class Aggregator::Source : public aggregate::StackSource {
 };
 
 Aggregator::Aggregator(BatchQueue& queue, symbolize::FileOpener& opener,
-                       symbolize::KernelSymbols& kernel,
-                       const symbolize::SymbolizerLimits& limits, ForgetStack forget_stack,
-                       ForgetCodes forget_codes)
+                       symbolize::KernelSymbols& kernel, const symbolize::SymbolizerLimits& limits,
+                       ForgetStack forget_stack, ForgetCodes forget_codes)
     : queue_(queue),
       forget_stack_(std::move(forget_stack)),
       forget_codes_(std::move(forget_codes)),
@@ -64,7 +63,8 @@ void Aggregator::run() {
       count_waiting(monotonic_ns(), !passed.empty());
       house_keeping();
     }
-    for (auto& promise : passed) promise->set_value();
+    for (auto& promise : passed)
+      promise->set_value();
   }
 }
 
@@ -121,7 +121,8 @@ void Aggregator::add(const model::RawSample& sample, uint32_t stack_id) {
 }
 
 void Aggregator::house_keeping() {
-  for (const auto key : symbolizer_.take_evicted()) forget_stack_(key);
+  for (const auto key : symbolizer_.take_evicted())
+    forget_stack_(key);
   forget_codes_(symbolizer_.take_evicted_codes());
   symbolizer_.expire(monotonic_ns());
   if (!windows_.empty()) return;
@@ -151,7 +152,7 @@ uint64_t Aggregator::open_window(const std::vector<int32_t>& pids, uint64_t star
   const std::lock_guard lock(mutex_);
   const uint64_t id = next_window_++;
   windows_.emplace(id, Window{aggregate::ProfileBuilder(options), start_ns,
-                               Thinner{1'000'000'000 / std::max(1u, rate_hz), 0}});
+                              Thinner{1'000'000'000 / std::max(1u, rate_hz), 0}});
   return id;
 }
 

@@ -48,8 +48,7 @@ model::PythonFrame python_frame(const wire_python& element) {
 }  // namespace
 
 Collector::Collector(probe::Probe& probe, probe::SideBand side_band, process::FileTable& files,
-                     Publisher& publisher, BatchQueue& queue,
-                     const std::vector<int32_t>& only_pids)
+                     Publisher& publisher, BatchQueue& queue, const std::vector<int32_t>& only_pids)
     : probe_(probe),
       side_band_(std::move(side_band)),
       publisher_(publisher),
@@ -67,7 +66,8 @@ Collector::~Collector() {
 
 void Collector::learn_processes() {
   auto found = probe_.list_processes();
-  for (auto& event : found) tracker_.apply(event);
+  for (auto& event : found)
+    tracker_.apply(event);
   tracker_.scan(process::ProcFs());
   read_events();
   merge();
@@ -84,7 +84,8 @@ Result<void> Collector::run() {
     return errno_error("preparing to wait for kernel events", errno);
   }
   auto fds = side_band_.fds();
-  for (const int fd : {probe_.events_fd(), timer_.get(), wake_.get()}) fds.push_back(fd);
+  for (const int fd : {probe_.events_fd(), timer_.get(), wake_.get()})
+    fds.push_back(fd);
   for (const int fd : fds) {
     epoll_event event{};
     event.events = EPOLLIN;
@@ -118,8 +119,7 @@ CollectorStats Collector::take_stats() {
 // Returns whether the samples are due.
 bool Collector::wait() {
   std::array<epoll_event, 16> ready{};
-  const int count =
-      ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), 1000);
+  const int count = ::epoll_wait(epoll_.get(), ready.data(), static_cast<int>(ready.size()), 1000);
   bool due = count <= 0;
   for (int i = 0; i < count; ++i) {
     const int fd = ready[static_cast<std::size_t>(i)].data.fd;
@@ -131,7 +131,8 @@ bool Collector::wait() {
 }
 
 void Collector::loop() {
-  while (!stop_) pump(wait());
+  while (!stop_)
+    pump(wait());
   pump(true);
 }
 
@@ -146,7 +147,8 @@ void Collector::pump(bool with_samples) {
   apply_scan_results();
   merge();
   hand_over_changes();
-  for (auto& promise : flushes) batch_.emplace_back(Barrier{std::move(promise)});
+  for (auto& promise : flushes)
+    batch_.emplace_back(Barrier{std::move(promise)});
   hand_over_items();
 }
 
@@ -195,7 +197,8 @@ void Collector::add_tick(const wire_tick& tick, uint64_t task) {
   sample.leaf = {0, tick.leaf_ip, tick.leaf_ip};
   sample.leaf_lasti = static_cast<int32_t>(tick.leaf_lasti);
   sample.labels = probe::labels_of(tick.flags, task);
-  pending_.emplace_back(tick.time_ns, tick.map_gen, Item(std::in_place_type<model::RawSample>, sample));
+  pending_.emplace_back(tick.time_ns, tick.map_gen,
+                        Item(std::in_place_type<model::RawSample>, sample));
 }
 
 void Collector::add_stack(const probe::StackRecord& record) {
@@ -214,7 +217,8 @@ void Collector::add_stack(const probe::StackRecord& record) {
         {{0, frame.pc, frame.pc}, frame.cfa & ~uint64_t{1}, (frame.cfa & 1) != 0});
   }
   stack.python.reserve(record.python.size());
-  for (const auto& element : record.python) stack.python.push_back(python_frame(element));
+  for (const auto& element : record.python)
+    stack.python.push_back(python_frame(element));
   pending_.emplace_back(tick.time_ns, tick.map_gen,
                         Item(std::in_place_type<model::RawStack>, std::move(stack)));
   add_tick(tick, record.head.task);
@@ -238,7 +242,8 @@ void Collector::apply_scan_results() {
     const std::lock_guard lock(mutex_);
     results.swap(scans_);
   }
-  for (const auto& result : results) tracker_.apply(result);
+  for (const auto& result : results)
+    tracker_.apply(result);
 }
 
 void Collector::merge() {
@@ -353,8 +358,8 @@ void Collector::rescan() {
 
 void Collector::hand_over_items() {
   if (batch_.empty()) return;
-  const auto samples = static_cast<uint64_t>(
-      std::count_if(batch_.begin(), batch_.end(), [](const Item& item) {
+  const auto samples =
+      static_cast<uint64_t>(std::count_if(batch_.begin(), batch_.end(), [](const Item& item) {
         return std::holds_alternative<model::RawSample>(item);
       }));
   if (!queue_.push(std::move(batch_))) {

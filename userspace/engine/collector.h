@@ -22,12 +22,12 @@
 namespace pyprof::engine {
 
 struct CollectorStats {
-  uint64_t lost_in_queue = 0;   // samples dropped because symbolizing did not keep up
-  uint64_t outdated = 0;        // ticks whose stack was unwound with tables of a replaced mapping
+  uint64_t lost_in_queue = 0;  // samples dropped because symbolizing did not keep up
+  uint64_t outdated = 0;       // ticks whose stack was unwound with tables of a replaced mapping
   uint64_t malformed = 0;
   uint64_t events_lost = 0;
   uint64_t processes = 0;
-  double ring_fill = 0;         // worst since the last reading
+  double ring_fill = 0;  // worst since the last reading
 };
 
 // One thread that empties the kernel's rings, keeps the tracker and makes raw samples of records.

@@ -20,8 +20,8 @@ class CpuMeter {
   // Delivered samples by process since the last call.
   using TakeCounts = std::function<std::unordered_map<model::ProcessId, uint64_t>()>;
 
-  CpuMeter(probe::Probe& probe, account::Resolver& resolver, const account::AccountantLimits& limits,
-           TakeCounts take_counts);
+  CpuMeter(probe::Probe& probe, account::Resolver& resolver,
+           const account::AccountantLimits& limits, TakeCounts take_counts);
   ~CpuMeter();
   CpuMeter(const CpuMeter&) = delete;
   CpuMeter& operator=(const CpuMeter&) = delete;

@@ -15,8 +15,8 @@ inline constexpr int kMaxStuckReaders = 4;
 inline std::atomic<int> running_readers{0};
 
 // Runs `read` on a thread of its own and waits for its result at most `limit`. Reading another
-// process's memory can block for ever on a page of a dead file system: such a thread is left behind.
-// What `read` holds must be its own (captured by value).
+// process's memory can block for ever on a page of a dead file system: such a thread is left
+// behind. What `read` holds must be its own (captured by value).
 template <typename Read>
 auto within(std::chrono::milliseconds limit, Read read) -> std::optional<decltype(read())> {
   using Value = decltype(read());

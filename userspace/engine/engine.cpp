@@ -22,7 +22,7 @@ namespace pyprof::engine {
 namespace {
 
 constexpr std::size_t kQueuedBatches = 256;
-constexpr auto kStartLimit = std::chrono::milliseconds(1000);   // for the whole host
+constexpr auto kStartLimit = std::chrono::milliseconds(1000);     // for the whole host
 constexpr auto kTargetLimit = std::chrono::milliseconds(10'000);  // for processes asked for
 constexpr auto kFlushLimit = std::chrono::seconds(5);
 constexpr auto kNamesLimit = std::chrono::milliseconds(500);
@@ -88,9 +88,10 @@ class Engine::Impl {
         catalog_(files_, tables_),
         publisher_(*probe_, tables_, files_, catalog_, directory_),
         queue_(kQueuedBatches),
-        aggregator_(queue_, catalog_, kernel_symbols_, symbolizer_limits(options.limits),
-                    [this](model::StackKey key) { probe_->delete_stack(key); },
-                    [this](const auto& codes) { probe_->delete_codes(codes); }) {}
+        aggregator_(
+            queue_, catalog_, kernel_symbols_, symbolizer_limits(options.limits),
+            [this](model::StackKey key) { probe_->delete_stack(key); },
+            [this](const auto& codes) { probe_->delete_codes(codes); }) {}
 
   ~Impl() { probe_->stop_sampling(); }
 
@@ -148,8 +149,8 @@ Result<void> Engine::Impl::start() {
   auto side_band = probe::SideBand::open({});
   if (!side_band) return side_band.error();
   if (const auto attached = probe_->attach_process_events(); !attached) return attached.error();
-  collector_ = std::make_unique<Collector>(*probe_, std::move(*side_band), files_,
-                                           publisher_, queue_, options_.only_pids);
+  collector_ = std::make_unique<Collector>(*probe_, std::move(*side_band), files_, publisher_,
+                                           queue_, options_.only_pids);
   collector_->learn_processes();
   if (const auto running = collector_->run(); !running) return running.error();
   publisher_.wait_idle(options_.only_pids.empty() ? kStartLimit : kTargetLimit);
@@ -184,14 +185,16 @@ void Engine::Impl::wait(const SnapshotRequest& request,
   while (true) {
     const uint64_t now_ns = monotonic_ns();
     if (now_ns >= end_ns || cancelled()) return;
-    const bool all_gone = !request.pids.empty() &&
-                          std::none_of(request.pids.begin(), request.pids.end(), is_running);
+    const bool all_gone =
+        !request.pids.empty() && std::none_of(request.pids.begin(), request.pids.end(), is_running);
     if (all_gone) return;
     std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(kPollNs, end_ns - now_ns)));
   }
 }
 
-void Engine::Impl::flush() { collector_->flush().wait_for(kFlushLimit); }
+void Engine::Impl::flush() {
+  collector_->flush().wait_for(kFlushLimit);
+}
 
 Engine::Impl::Losses Engine::Impl::losses() {
   return {probe_->counters(), collector_->take_stats(), aggregator_.stats()};
@@ -257,8 +260,8 @@ Result<model::Profile> Engine::Impl::snapshot(const SnapshotRequest& request,
   const uint64_t cpu_window = meter_->open_window(request.pids);
   const uint64_t start_ns = monotonic_ns();
   info.start_unix_ns = static_cast<int64_t>(realtime_ns());
-  const uint64_t window = aggregator_.open_window(request.pids, start_ns, info.rate_hz,
-                                                   request.labels);
+  const uint64_t window =
+      aggregator_.open_window(request.pids, start_ns, info.rate_hz, request.labels);
   Names names;
   read_names(request.pids, names);
   wait(request, cancelled);
@@ -277,8 +280,7 @@ Result<model::Profile> Engine::Impl::snapshot(const SnapshotRequest& request,
   info.event = "cpu-clock";
   info.quality = quality(before, losses());
   auto profile = aggregator_.close_window(
-      window, info,
-      [&](aggregate::ProfileBuilder& builder) { add_threads(builder, cpu, names); },
+      window, info, [&](aggregate::ProfileBuilder& builder) { add_threads(builder, cpu, names); },
       [this](model::ProcessId process, int32_t pid) { return directory_.describe(process, pid); });
   for (const auto& process : profile.processes)
     directory_.set_coverage(process.process, process.coverage);
@@ -365,8 +367,8 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineOptions& options) {
   }
   raise_file_limit();
   const bool cgroup_v1 = uses_cgroup_v1();
-  auto probe = probe::Probe::load(
-      {options.limits, options.only_pids, cgroup_v1, options.time_identity});
+  auto probe =
+      probe::Probe::load({options.limits, options.only_pids, cgroup_v1, options.time_identity});
   if (!probe) return probe.error();
   auto impl = std::make_unique<Impl>(options, std::move(*probe), cgroup_v1);
   if (const auto started = impl->start(); !started) return started.error();
@@ -381,13 +383,17 @@ Result<model::Profile> Engine::snapshot(const SnapshotRequest& request,
   return impl_->snapshot(request, cancelled);
 }
 
-EngineStatus Engine::status() { return impl_->status(); }
+EngineStatus Engine::status() {
+  return impl_->status();
+}
 
 std::vector<model::ProcessInfo> Engine::known_processes() const {
   return impl_->known_processes();
 }
 
-EngineStatus Engine::stop() { return impl_->stop(); }
+EngineStatus Engine::stop() {
+  return impl_->stop();
+}
 
 Result<void> Engine::reconfigure(const config::Sampling& sampling) {
   return impl_->reconfigure(sampling);

@@ -46,8 +46,9 @@ struct MapUse {
 struct EngineStatus {
   uint64_t time_ns = 0;  // CLOCK_MONOTONIC
   uint64_t kernel_ticks = 0;
-  std::vector<std::pair<std::string, uint64_t>> outcomes;  // label -> ticks; their sum is kernel_ticks
-  std::vector<std::pair<std::string, uint64_t>> faults;    // label -> count, kernel and userspace
+  std::vector<std::pair<std::string, uint64_t>>
+      outcomes;  // label -> ticks; their sum is kernel_ticks
+  std::vector<std::pair<std::string, uint64_t>> faults;  // label -> count, kernel and userspace
   uint64_t delivered = 0;  // tick and stack records that userspace symbolized
   uint64_t identity_ns = 0;
   uint64_t identity_checks = 0;

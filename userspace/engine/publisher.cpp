@@ -99,16 +99,15 @@ void Publisher::cancel_calls() {
 
 bool Publisher::wait_idle(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
-  return idle_.wait_for(lock, limit, [this] {
-    return !busy_ && fresh_.empty() && slow_.empty() && scans_.empty();
-  });
+  return idle_.wait_for(
+      lock, limit, [this] { return !busy_ && fresh_.empty() && slow_.empty() && scans_.empty(); });
 }
 
 uint64_t Publisher::built_ns(uint32_t map_gen) const {
   const std::lock_guard lock(mutex_);
-  const auto it = std::lower_bound(
-      generations_.begin(), generations_.end(), map_gen,
-      [](const auto& entry, uint32_t wanted) { return entry.first < wanted; });
+  const auto it =
+      std::lower_bound(generations_.begin(), generations_.end(), map_gen,
+                       [](const auto& entry, uint32_t wanted) { return entry.first < wanted; });
   return it != generations_.end() && it->first == map_gen ? it->second : 0;
 }
 
@@ -216,12 +215,14 @@ void Publisher::name_methods_of_one(std::span<model::CodeObject* const> codes) {
   const auto runtime = directory_.python_runtime(process);
   if (!runtime || directory_.live_process(pid) != process) return;
   std::vector<model::CodeObject> asked;
-  for (const auto* code : codes) asked.push_back(*code);
+  for (const auto* code : codes)
+    asked.push_back(*code);
   const auto names = within(kReadLimit, [pid, runtime = *runtime, asked = std::move(asked)] {
     const python::ProcessMemory memory(pid);
     python::MethodFinder finder(memory, runtime.config, runtime.offsets);
     std::vector<std::optional<std::string>> found;
-    for (const auto& code : asked) found.push_back(finder.find(code));
+    for (const auto& code : asked)
+      found.push_back(finder.find(code));
     return found;
   });
   for (std::size_t i = 0; names && i < codes.size(); ++i) {

@@ -43,9 +43,9 @@ class Publisher {
   // not resident), if the process still has it. `done` as above; not called if it is gone.
   void complete(model::CodeObject code, const CodeDone& done);
 
-  // Methods of CPython up to 3.10, in whose place the kernel knows the class of their first argument
-  // only: names them after the class that defines them, where the process still tells. Waits for
-  // that, at most 100 ms for each process, on the caller's thread.
+  // Methods of CPython up to 3.10, in whose place the kernel knows the class of their first
+  // argument only: names them after the class that defines them, where the process still tells.
+  // Waits for that, at most 100 ms for each process, on the caller's thread.
   void name_methods(std::vector<model::CodeObject*>& codes);
 
   // Forgets all scans and completions; when it returns no `done` is running or will be called.

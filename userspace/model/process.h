@@ -46,16 +46,17 @@ struct ProcessEvent {
   uint64_t stack_top = 0;
   bool kernel_thread = false;
   std::string comm;
-  Mapping mapping;         // kMmap
+  Mapping mapping;          // kMmap
   uint64_t lost_count = 0;  // kLost: records the kernel could not deliver
 };
 
 // Where a process runs, from its cgroup.
 struct ContainerIdentity {
-  std::string id;       // 64 hex digits; empty = not in a container
-  std::string runtime;  // docker, containerd, crio, podman, runc, nspawn, kubernetes; empty = unknown
+  std::string id;  // 64 hex digits; empty = not in a container
+  std::string
+      runtime;  // docker, containerd, crio, podman, runc, nspawn, kubernetes; empty = unknown
   std::string pod_uid;
-  std::string unit;     // systemd unit ("nginx.service"), empty = none
+  std::string unit;  // systemd unit ("nginx.service"), empty = none
   std::string cgroup_path;
 };
 
@@ -65,7 +66,7 @@ struct ProcessInfo {
   int32_t pid = 0;
   int32_t namespace_pid = 0;
   std::string comm;
-  std::string exe;                  // path in the process's own view
+  std::string exe;                   // path in the process's own view
   std::vector<std::string> command;  // argv; never exported by default
   ContainerIdentity container;
   uint16_t python_version = 0;      // major << 8 | minor, 0 = not Python

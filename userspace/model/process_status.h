@@ -79,7 +79,8 @@ struct PythonDetails {
   bool counter = false;  // the count of code objects made can be read: stacks are verified cheaply
   Unsupported reason = Unsupported::kNone;
   std::string detail;  // what is wrong, for people; empty if nothing is
-  std::string others;  // that more interpreters run in the process, which are not read; mostly empty
+  std::string
+      others;  // that more interpreters run in the process, which are not read; mostly empty
 };
 
 }  // namespace pyprof::model

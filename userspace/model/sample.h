@@ -32,9 +32,9 @@ struct NativeFrame {
 struct PythonFrame {
   enum class Kind : uint8_t { kCode, kEntry, kUnreadable };
   Kind kind = Kind::kCode;
-  uint64_t code = 0;     // code identity; the code object's address if kUnreadable
-  uint64_t address = 0;  // kEntry: address of the entry frame on the C stack
-  int32_t lasti = 0;     // bytecode offset in bytes
+  uint64_t code = 0;        // code identity; the code object's address if kUnreadable
+  uint64_t address = 0;     // kEntry: address of the entry frame on the C stack
+  int32_t lasti = 0;        // bytecode offset in bytes
   bool activation = false;  // <= 3.10: an activation of the eval loop of its own
 };
 

@@ -71,7 +71,8 @@ Parsed<Record> parse_code(std::span<const uint8_t> bytes) {
     return Malformed::kLimit;
   }
   const auto payload = bytes.subspan(sizeof head);
-  const std::size_t needed = head.qualname.bytes + head.filename.bytes + head.linetable_bytes + head.owner_bytes;
+  const std::size_t needed =
+      head.qualname.bytes + head.filename.bytes + head.linetable_bytes + head.owner_bytes;
   if (needed > payload.size()) return Malformed::kShort;
   return CodeBytes{head, payload};
 }

@@ -31,7 +31,9 @@ int keep(libbpf_print_level level, const char* format, va_list args) {
 
 }  // namespace
 
-void capture_libbpf_log() { libbpf_set_print(keep); }
+void capture_libbpf_log() {
+  libbpf_set_print(keep);
+}
 
 std::string take_libbpf_log() {
   const std::lock_guard lock(log_mutex);

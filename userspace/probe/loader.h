@@ -43,7 +43,8 @@ struct MapInfo {
   uint64_t bytes = 0;  // charged for it, from fdinfo
 };
 
-// Calls that only make system calls on maps (marked *) may come from any thread, the others from one.
+// Calls that only make system calls on maps (marked *) may come from any thread, the others from
+// one.
 class Probe {
  public:
   // Loads, attaches nothing. kPermission or kNotSupported with the verifier's last words.
@@ -54,8 +55,8 @@ class Probe {
 
   // Fork, exec and exit, and CPU accounting, start to be reported.
   Result<void> attach_process_events();
-  // Samples every online CPU with a fixed period; a call with another rate replaces the events, a call
-  // that fails leaves them as they were.
+  // Samples every online CPU with a fixed period; a call with another rate replaces the events, a
+  // call that fails leaves them as they were.
   Result<void> sample(uint32_t rate_hz);
   void stop_sampling();
 
@@ -67,18 +68,18 @@ class Probe {
   [[nodiscard]] int events_fd() const;  // for epoll: readable when an event was sent
 
   TableMemory table_memory();
-  Result<void> set_process(int32_t pid, const wire_process& process);                // *
-  void remove_process(int32_t pid);                                                  // *
+  Result<void> set_process(int32_t pid, const wire_process& process);  // *
+  void remove_process(int32_t pid);                                    // *
   // The kernel forgets the stack: its next sample comes with all frames.
-  void delete_stack(uint64_t key);                                                   // *
+  void delete_stack(uint64_t key);  // *
   // The kernel captures these code objects again when it meets them: pairs of process and id.
-  void delete_codes(std::span<const std::pair<uint64_t, uint64_t>> keys);            // *
+  void delete_codes(std::span<const std::pair<uint64_t, uint64_t>> keys);  // *
 
-  [[nodiscard]] Counters counters() const;                                           // *
+  [[nodiscard]] Counters counters() const;  // *
   // CPU time charged since the last call. Swaps the kernel's tables and drains the other one, which
   // nobody has written for as long as the last call is ago: call it no faster than every 10 ms.
   std::vector<CpuTime> drain_cpu_times();
-  [[nodiscard]] const std::vector<MapInfo>& maps() const;                            // *
+  [[nodiscard]] const std::vector<MapInfo>& maps() const;  // *
 
   [[nodiscard]] uint32_t online_cpus() const;
 

@@ -25,8 +25,7 @@ Result<Ring> Ring::open(int map_fd, uint64_t bytes) {
   if (consumer == MAP_FAILED) return errno_error("mapping a BPF ring buffer", errno);
   Mmap first(consumer, page);
   const std::size_t rest = page + 2 * bytes;
-  void* producer =
-      ::mmap(nullptr, rest, PROT_READ, MAP_SHARED, map_fd, static_cast<off_t>(page));
+  void* producer = ::mmap(nullptr, rest, PROT_READ, MAP_SHARED, map_fd, static_cast<off_t>(page));
   if (producer == MAP_FAILED) return errno_error("mapping a BPF ring buffer", errno);
   return Ring(std::move(first), Mmap(producer, rest), bytes);
 }
@@ -53,6 +52,8 @@ uint64_t Ring::consume(const std::function<void(std::span<const uint8_t>)>& take
   return taken;
 }
 
-uint64_t Ring::pending_bytes() const { return load(producer_) - load(consumer_); }
+uint64_t Ring::pending_bytes() const {
+  return load(producer_) - load(consumer_);
+}
 
 }  // namespace pyprof::probe

@@ -31,7 +31,7 @@ class RangeAllocator {
   }
   uint32_t size_;
   uint32_t align_;
-  std::atomic<uint32_t> used_{0};  // read by other threads for metrics
+  std::atomic<uint32_t> used_{0};      // read by other threads for metrics
   std::map<uint32_t, uint32_t> free_;  // first -> count
 };
 

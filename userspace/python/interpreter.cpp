@@ -129,7 +129,8 @@ void fill_without_runtime(const elf::ElfFile& file, InterpreterFile& found) {
   const auto list = find_interpreter_list(file);
   const auto key = found.config.key_plain ? find_state_key(file) : std::nullopt;
   if (!current || (!list && !key)) {
-    found.unsupported = "CPython " + minor_text(found.version) + ": its thread states were not found";
+    found.unsupported =
+        "CPython " + minor_text(found.version) + ": its thread states were not found";
     found.reason = model::Unsupported::kThreadState;
     return;
   }

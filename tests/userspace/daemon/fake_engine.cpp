@@ -71,7 +71,9 @@ std::vector<model::ProcessInfo> Engine::known_processes() const {
   return testing::FakeEngine::known_processes;
 }
 
-EngineStatus Engine::stop() { return status(); }
+EngineStatus Engine::stop() {
+  return status();
+}
 
 Result<void> Engine::reconfigure(const config::Sampling&) {
   return {};

@@ -97,6 +97,22 @@ TEST(DecodeTextTest, gives_nothing_for_an_unknown_width) {
     EXPECT_EQ(decode_text(bytes, kind), "");
 }
 
+TEST(DecodeBytesTest, takes_bytes_for_utf8_where_they_can_be) {
+  EXPECT_EQ(decode_bytes(raw(std::string_view("größe/计算/🐍.py"))), "größe/计算/🐍.py");
+  EXPECT_EQ(decode_bytes(raw(std::string_view("gr\xf6\xdf"
+                                              "e"))),
+            "größe");
+  EXPECT_EQ(decode_bytes(raw(std::string_view("a\x1b[31m\n"))), "a?[31m?");
+  EXPECT_EQ(decode_bytes({}), "");
+}
+
+TEST(DecodeBytesTest, knows_what_is_no_utf8) {
+  // cut, overlong, a surrogate, beyond the last character, a byte that never is
+  for (const std::string_view bytes :
+       {"\xe8\xae", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff"})
+    EXPECT_EQ(decode_bytes(raw(bytes)), decode_text(raw(bytes), 1));
+}
+
 struct Record {
   wire_code head{};
   std::vector<uint8_t> tail;
@@ -150,6 +166,39 @@ TEST(DecodeCodeTest, takes_a_record_apart) {
   EXPECT_EQ(code->line_table, (std::string{'\x80', '\0', '\xd8', '\x08', '\x09'}));
   EXPECT_EQ(code->line_table_bytes, 5u);
   EXPECT_TRUE(code->complete);
+}
+
+// CPython up to 3.10: co_name and the name of the first argument's class.
+Record method_record(std::string_view name, std::string_view owner) {
+  Record record;
+  record.head.type = WIRE_TYPE_CODE;
+  record.head.version_slot = 0x207;
+  record.head.flags = WIRE_CODE_METHOD;
+  record.head.argument = 1;
+  record.head.argument_type = 2;
+  add_text(record, record.head.qualname, raw(name), 1);
+  record.head.qualname.flags = WIRE_TEXT_BYTES;
+  record.head.filename.kind = 1;
+  record.head.owner_bytes = static_cast<uint32_t>(owner.size());
+  record.tail.insert(record.tail.end(), owner.begin(), owner.end());
+  return record;
+}
+
+TEST(DecodeCodeTest, puts_the_class_in_front_of_a_method) {
+  const auto code = decode_code(method_record("run", "Größe").bytes());
+  ASSERT_TRUE(code.ok());
+  EXPECT_EQ(code->qualname, "Größe.run");
+  EXPECT_TRUE(code->method);
+  EXPECT_EQ(code->argument, 1u);
+  EXPECT_EQ(code->argument_type, 2u);
+  EXPECT_TRUE(code->complete);
+  EXPECT_EQ(decode_code(method_record("run", "queue.Queue").bytes())->qualname, "Queue.run");
+  EXPECT_EQ(decode_code(method_record("run", "").bytes())->qualname, "run");
+  // 2.7: the type of all instances of old-style classes
+  EXPECT_EQ(decode_code(method_record("run", "instance").bytes())->qualname, "run");
+  Record cut = method_record("run", "Class");
+  cut.head.owner_bytes = 6;
+  EXPECT_FALSE(decode_code(cut.bytes()).ok());
 }
 
 TEST(DecodeCodeTest, refuses_every_record_that_is_too_short) {
