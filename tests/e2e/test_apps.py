@@ -71,11 +71,11 @@ def family(pid):
 
 
 def check_shares(name, stacks, truth, functions, slack=0.1):
-    """Shares of the functions among themselves, by samples and by cProfile."""
+    """Shares of the functions among themselves, by samples and by what the program measured itself."""
     expected = {f: truth[f] / sum(truth[g] for g in functions) for f in functions}
     samples = {f: count(stacks, f) for f in functions}
     shares = {f: samples[f] / max(1, sum(samples.values())) for f in functions}
-    text = ", ".join("%s %.3f (cProfile %.3f)" % (f, shares[f], expected[f]) for f in functions)
+    text = ", ".join("%s %.3f (itself %.3f)" % (f, shares[f], expected[f]) for f in functions)
     figure("app[%s]" % name, sum(samples.values()), "samples", text)
     assert sum(samples.values()) >= 100
     assert all(abs(shares[f] - expected[f]) <= slack for f in functions), text
@@ -149,9 +149,8 @@ def test_prefork_pool(venv, tmp_path):
 def test_numpy_and_pandas(venv, tmp_path):
     stacks, truth, _ = run_served(venv, "arrays", tmp_path)
     callers = {f: "arrays.<locals>." + f for f in ("multiplying", "sorting", "grouping")}
-    # cProfile's own cost falls on each call, and pandas makes many more of them than numpy.
-    check_shares("arrays", stacks, {q: truth[f] for f, q in callers.items()}, tuple(callers.values()), slack=0.2)
-    assert count(stacks, *callers.values()) >= 0.95 * count(stacks, "arrays.<locals>.turn")
+    check_shares("arrays", stacks, {q: truth[f] for f, q in callers.items()}, tuple(callers.values()))
+    assert count(stacks, *callers.values()) >= 0.95 * count(stacks, "arrays.<locals>.turns")
 
 
 def test_greenlets(venv, tmp_path):

@@ -29,7 +29,7 @@ class InterpreterChoiceTest : public testing::Test {
 TEST_F(InterpreterChoiceTest, takes_the_one_that_is_initialised) {
   heads_[1] = 0x1000;
   EXPECT_EQ(choose(), (InterpreterChoice{1, 1}));
-  EXPECT_EQ(interpreter_status(choose()), "ok");
+  EXPECT_EQ(others_text(choose()), "");
 }
 
 TEST_F(InterpreterChoiceTest, takes_the_lowest_while_none_is) {
@@ -41,7 +41,7 @@ TEST_F(InterpreterChoiceTest, takes_the_lowest_while_none_is) {
 TEST_F(InterpreterChoiceTest, says_when_several_run) {
   heads_[1] = heads_[2] = 0x1000;
   EXPECT_EQ(choose(), (InterpreterChoice{1, 2}));
-  EXPECT_NE(interpreter_status(choose()).find("2 interpreters"), std::string::npos);
+  EXPECT_NE(others_text(choose()).find("2 interpreters"), std::string::npos);
 }
 
 TEST_F(InterpreterChoiceTest, reads_nothing_where_there_is_no_choice) {
