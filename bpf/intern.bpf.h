@@ -205,6 +205,8 @@ static __always_inline int verify_frames(struct scratch *s)
 		ADD_INDEX16(e, index, MAX_ELEMENTS);
 		if ((u32)e->b == WIRE_PY_ENTRY)
 			continue;
+		if (e->b >> PY_COPY_SHIFT)
+			e->b = py_copy_lasti(e->a, e->b);
 		struct code_cache_entry *known = code_cache_slot(s, e->a);
 		u64 id = known->code == e->a && known->epoch == s->epoch ? known->id : code_lookup(e->a);
 		id = THROUGH(s->code_id, id);

@@ -251,7 +251,9 @@ int py_start(struct bpf_perf_event_data *ctx)
 	if (!fault && s->task_address)
 		labels_task(s, p, c);
 	s->epoch = mix(s->process.proc, s->stamp ? s->stamp : s->samples) + s->code_cache_salt;
-	if (!fault)
+	if (!fault && p && p->chain == WIRE_PY_CHAIN_COPIES)
+		TAIL_CALL(ctx, s, TAIL_PY_COPIES);
+	else if (!fault)
 		TAIL_CALL(ctx, s, p && p->chain == WIRE_PY_CHAIN_OBJECTS ? TAIL_PY_OBJECTS : TAIL_PY_WALK);
 	py_finish(ctx, s, c);
 	return 0;
@@ -276,7 +278,7 @@ int py_more(struct bpf_perf_event_data *ctx)
 	if (!s || !c)
 		return 0;
 	struct wire_python_config *p = py_config(s);
-	if (p && py_walk(s, p) == PY_STEP) {
+	if (p && py_walk(s, p, 0) == PY_STEP) {
 		if (py_room(s, 2 * PYTHON_FRAMES_PER_PROGRAM))
 			TAIL_CALL(ctx, s, TAIL_PY_WALK);
 		s->record.python_end = WIRE_FAULT_PY_DEPTH;
@@ -298,6 +300,25 @@ int py_objects_more(struct bpf_perf_event_data *ctx)
 	if (p && object_walk(s, p) == PY_STEP) {
 		if (py_room(s, OBJECTS_PER_PROGRAM))
 			TAIL_CALL(ctx, s, TAIL_PY_OBJECTS);
+		s->record.python_end = WIRE_FAULT_PY_DEPTH;
+	}
+	py_finish(ctx, s, c);
+	return 0;
+}
+
+/* The same for free-threaded builds from 3.14 on. */
+SEC("perf_event")
+int py_copies_more(struct bpf_perf_event_data *ctx)
+{
+	struct scratch *s = this_scratch();
+	struct wire_counters *c = this_counters();
+
+	if (!s || !c)
+		return 0;
+	struct wire_python_config *p = py_config(s);
+	if (p && py_walk(s, p, 1) == PY_STEP) {
+		if (py_room(s, 2 * PYTHON_FRAMES_PER_PROGRAM))
+			TAIL_CALL(ctx, s, TAIL_PY_COPIES);
 		s->record.python_end = WIRE_FAULT_PY_DEPTH;
 	}
 	py_finish(ctx, s, c);

@@ -113,6 +113,37 @@ __noinline u64 py_listed_state(u64 thread_pointer)
 	return 0;
 }
 
+/* Value of a thread-local variable of a library that may have been loaded late: the thread's block of the
+ * library is in its vector, by the module's number. A thread that never used the block has no address
+ * there that can be read. 0 = none. */
+static __always_inline u64 py_block_value(struct wire_python_config *p, u64 thread_pointer)
+{
+	u64 module = p->key_plus_one, vector = 0, block = 0, value = 0;
+
+	if (!module) {
+		if (bpf_probe_read_user(&module, 8, (void *)p->key_address) || module > 0xffff)
+			return 0;
+		p->key_plus_one = module;
+	}
+	if (!module || bpf_probe_read_user(&vector, 8, (void *)(thread_pointer + p->tsd_level1)) ||
+	    bpf_probe_read_user(&block, 8, (void *)(vector + module * p->tsd_data_size)))
+		return 0;
+	bpf_probe_read_user(&value, 8, (void *)(block + p->tls_offset));
+	return value;
+}
+
+/* The running thread's state by the ways that few interpreters need; 0 = none. */
+__noinline u64 py_rare_state(u64 thread_pointer)
+{
+	struct scratch *s = this_scratch();
+	struct wire_python_config *p = s ? py_config(s) : 0;
+
+	if (!p)
+		return 0;
+	return p->state_kind == WIRE_PY_STATE_LIST ? py_listed_state(thread_pointer) :
+						     py_block_value(p, thread_pointer);
+}
+
 static __always_inline int py_find_state(struct scratch *s, struct wire_python_config *p,
 					 u64 thread_pointer)
 {
@@ -130,7 +161,7 @@ static __always_inline int py_find_state(struct scratch *s, struct wire_python_c
 		s->is_current = 1;
 		return 0;
 	}
-	state = p->state_kind == WIRE_PY_STATE_LIST ? py_listed_state(thread_pointer) :
+	state = p->state_kind >= WIRE_PY_STATE_LIST ? py_rare_state(thread_pointer) :
 						      py_key_value(p, thread_pointer);
 	return state ? py_read_state(s, p, state, thread_pointer) : WIRE_FAULT_PY_NO_STATE;
 }
@@ -304,11 +335,35 @@ static __always_inline void py_put(struct scratch *s, u32 n, u64 id, u64 lasti_f
 	e->b = lasti_flags;
 }
 
+#define PY_COPY_SHIFT 48 /* of an element's second word: the copy of the bytecode that lasti is off by */
+
+/* lasti of a frame that runs a copy of its bytecode, made of its distance from the original. Both are off
+ * by less than 4 GiB, which 32 bits undo. */
+__noinline u32 py_copy_lasti(u64 code, u64 lasti_copy)
+{
+	struct scratch *s = this_scratch();
+	struct wire_counters *c = this_counters();
+	struct wire_python_config *p = s ? py_config(s) : 0;
+	u64 copies = 0, base = 0;
+
+	if (!p || !c)
+		return WIRE_PY_NO_POSITION;
+	if (bpf_probe_read_user(&copies, 8, (void *)(code + p->code_copies)) ||
+	    bpf_probe_read_user(&base, 8, (void *)(copies + 8 + 8 * (lasti_copy >> PY_COPY_SHIFT))) ||
+	    !base) {
+		c->faults[WIRE_FAULT_PY_FRAME_FAULT]++;
+		return WIRE_PY_NO_POSITION;
+	}
+	return (u32)lasti_copy + (u32)code + p->code_bytes - (u32)base;
+}
+
 enum py_step { PY_STEP, PY_ROOT, PY_STOP };
 
 /* One frame. The loop counter is the only scalar the verifier may know across iterations: all that
- * counts or bounds lives in map memory. */
-static __always_inline int py_step(struct scratch *s, struct wire_python_config *p, u64 *hash)
+ * counts or bounds lives in map memory. `copies`: WIRE_PY_CHAIN_COPIES, a constant. What copy a frame
+ * runs is kept for verification, so that only new stacks pay for finding it. */
+static __always_inline int py_step(struct scratch *s, struct wire_python_config *p, u64 *hash,
+				   const int copies)
 {
 	u64 frame = s->frame;
 	if (!frame)
@@ -348,10 +403,12 @@ static __always_inline int py_step(struct scratch *s, struct wire_python_config 
 
 	code &= ~(u64)p->code_tag_mask;
 	u32 lasti = ip - code - p->code_bytes;
-	u64 keyed = lasti;
-	py_put(s, n, code, lasti);
+	u64 keyed = lasti, copy = 0;
+	if (copies)
+		copy = py_load(f, p->frame_copy, 0x78) << PY_COPY_SHIFT;
+	py_put(s, n, code, lasti | copy);
 	if (!s->seen_code) {
-		s->record.tick.leaf_lasti = lasti;
+		s->record.tick.leaf_lasti = copy ? py_copy_lasti(code, lasti | copy) : lasti;
 		s->seen_code = 1;
 		keyed = 0; /* the leaf's position travels in the tick */
 	}
@@ -377,14 +434,14 @@ static __always_inline int py_step(struct scratch *s, struct wire_python_config 
 }
 
 /* Returns PY_STEP if the budget was used up with frames left. */
-static __always_inline int py_walk(struct scratch *s, struct wire_python_config *p)
+static __always_inline int py_walk(struct scratch *s, struct wire_python_config *p, const int copies)
 {
 	u64 hash = s->hash;
 	int state = PY_STEP;
 
 	NO_UNROLL
 	for (int i = 0; i < PYTHON_FRAMES_PER_PROGRAM; i++) {
-		state = py_step(s, p, &hash);
+		state = py_step(s, p, &hash, copies);
 		if (state != PY_STEP)
 			break;
 	}

@@ -156,8 +156,9 @@ WIRE_ASSERT_SIZE(struct wire_native, 16);
 struct wire_python {
 	__u64 id;    /* code identity, or for an entry frame its address on the C stack */
 	__u32 lasti; /* bytecode offset in bytes; may be negative before the first instruction */
-	__u32 flags; /* WIRE_PY_NO_CODE, WIRE_PY_ACTIVATION */
+	__u32 flags; /* WIRE_PY_NO_CODE, WIRE_PY_ACTIVATION; bits 16 up: the kernel's own */
 };
+#define WIRE_PY_NO_POSITION 0x7ffffffeu /* lasti that could not be read: no line has it */
 #define WIRE_PY_NO_CODE 1u    /* the code object could not be read, id is its address */
 #define WIRE_PY_ACTIVATION 2u /* <= 3.10: the frame is an activation of the eval loop of its own */
 WIRE_ASSERT_SIZE(struct wire_python, 16);
@@ -331,26 +332,30 @@ enum wire_py_state {
 	WIRE_PY_STATE_KEY_MUSL = 2,  /* pthread key, musl's flat table */
 	WIRE_PY_STATE_TLS = 3,       /* thread-local variable at a constant distance from the thread pointer */
 	WIRE_PY_STATE_LIST = 4,      /* 2.7: no key that can be read, the interpreters' lists of threads */
+	WIRE_PY_STATE_DTV = 5,       /* thread-local variable of a library, in its block of the dynamic thread vector */
 };
 
 /* How frames are linked. */
 enum wire_py_chain {
 	WIRE_PY_CHAIN_STACK = 0,   /* 3.11 on: structs in the data stack */
 	WIRE_PY_CHAIN_OBJECTS = 1, /* <= 3.10: objects on the heap */
+	WIRE_PY_CHAIN_COPIES = 2,  /* free-threaded 3.14 on: as 0, threads have bytecode of their own */
 };
 
 /* pythons: one interpreter in one address space: its offset table and where its roots are. All
  * offsets in bytes; 0xffff = the member does not exist in this version. */
 struct wire_python_config {
 	__u64 key_address;     /* Py_tss_t {int initialized, int key} of the GIL-state key; 3.6: the key, negative
-				* before it exists; WIRE_PY_STATE_LIST: interp_head */
+				* before it exists; WIRE_PY_STATE_LIST: interp_head; _DTV: u64 number of the module,
+				* 0 before it is loaded */
 	__u64 current_address; /* <= 3.11: the state that holds the GIL; 0 = none */
 	__u64 stamp_address;   /* counter of created code objects, global (3.12); 0 = none */
-	__s64 tls_offset;      /* WIRE_PY_STATE_TLS: distance from the thread pointer */
+	__s64 tls_offset;      /* WIRE_PY_STATE_TLS: distance from the thread pointer; _DTV: offset in the block */
 	__u32 stamp_offset;    /* the counter's offset in the interpreter state (3.14+); 0 = none */
 	__u32 state_kind;      /* enum wire_py_state */
 	/* glibc: level1 = offset of pthread.specific, data_size = 16, data_offset = 8 (value in pthread_key_data).
-	 * musl: level1 = offset of tsd. */
+	 * musl: level1 = offset of tsd. WIRE_PY_STATE_DTV: level1 = offset of the vector's address, data_size of an
+	 * element, whose first 8 bytes are the block's address. */
 	__u16 tsd_level1;
 	__u16 tsd_data_size;
 	__u16 tsd_data_offset;
@@ -399,6 +404,9 @@ struct wire_python_config {
 	__u16 code_varnames;
 	__u16 code_cell2arg;   /* 0xffff: arguments stay in their slots (2.7) */
 	__u16 cell2arg_bytes;  /* of one element */
+	/* WIRE_PY_CHAIN_COPIES */
+	__u16 frame_copy;      /* s32 tlbc_index: the copy of the bytecode that frame_ip points into */
+	__u16 code_copies;     /* co_tlbc: {s64 size, copies[]} */
 	/* Labels; 0 = the member does not exist. PyThreadState, all within ts_bytes: */
 	__u16 ts_bytes;        /* read of a thread state, at most WIRE_MAX_STATE_BYTES */
 	__u16 ts_gil;          /* u32 that says whether it holds the GIL ... */
@@ -413,9 +421,11 @@ struct wire_python_config {
 	__u16 interp_id;       /* s64; this and the next are there whenever interp_bytes is not 0 */
 	__u16 interp_gc;       /* s32 gc.collecting */
 	__u16 interp_stamp;    /* the counter of stamp_offset; 0 = read it on its own */
-	__u32 key_plus_one;    /* written by the kernel once the key exists; 0 = not seen yet */
+	__u32 key_plus_one;    /* written by the kernel once the key exists; 0 = not seen yet; WIRE_PY_STATE_DTV: the
+				* module's number */
+	__u32 pad;
 };
-WIRE_ASSERT_SIZE(struct wire_python_config, 152);
+WIRE_ASSERT_SIZE(struct wire_python_config, 160);
 
 /* stacks: what the kernel remembers of a stack it has sent. */
 struct wire_stack_state {

@@ -203,6 +203,17 @@ std::optional<Segment> ElfFile::eh_frame_header() const {
   return std::nullopt;
 }
 
+uint64_t ElfFile::thread_block_bytes() const {
+  constexpr uint64_t kMaxBytes = 1 << 30;
+  for (const Elf64_Phdr& header : state_->headers) {
+    if (header.p_type != PT_TLS) continue;
+    const uint64_t align = std::max<uint64_t>(header.p_align, 1);
+    if (header.p_memsz > kMaxBytes || align > kMaxBytes) return 0;
+    return (header.p_memsz + align - 1) / align * align;
+  }
+  return 0;
+}
+
 std::string ElfFile::build_id() const {
   for (const Elf64_Phdr& header : state_->headers) {
     if (header.p_type != PT_NOTE) continue;

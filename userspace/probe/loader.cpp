@@ -29,7 +29,16 @@ namespace {
 constexpr uint64_t kAccountPeriodNs = 100'000'000;
 
 // enum in bpf/maps.bpf.h
-enum Tail : uint32_t { kNative, kPyStart, kPyWalk, kPyVerify, kPyCapture, kEmit, kPyObjects };
+enum Tail : uint32_t {
+  kNative,
+  kPyStart,
+  kPyWalk,
+  kPyVerify,
+  kPyCapture,
+  kEmit,
+  kPyObjects,
+  kPyCopies
+};
 
 struct SkeletonDeleter {
   void operator()(pyebpf* skeleton) const { pyebpf::destroy(skeleton); }
@@ -207,10 +216,11 @@ Result<void> Probe::State::map_tables() {
 
 Result<void> Probe::State::fill_tail_calls() {
   auto& programs = skeleton->progs;
-  const std::array<std::pair<Tail, bpf_program*>, 7> tails{{{kNative, programs.native_more},
+  const std::array<std::pair<Tail, bpf_program*>, 8> tails{{{kNative, programs.native_more},
                                                             {kPyStart, programs.py_start},
                                                             {kPyWalk, programs.py_more},
                                                             {kPyObjects, programs.py_objects_more},
+                                                            {kPyCopies, programs.py_copies_more},
                                                             {kPyVerify, programs.py_verify},
                                                             {kPyCapture, programs.py_capture},
                                                             {kEmit, programs.emit_record}}};

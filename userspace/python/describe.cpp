@@ -42,9 +42,10 @@ bool is_whole(const elf::ElfFile& file) {
 }
 
 std::string route_text(const wire_python_config& config, const TsdLayout& tsd) {
-  std::string key = config.key_address == 0                    ? "thread-local variable"
-                    : tsd.state_kind == WIRE_PY_STATE_KEY_MUSL ? "pthread key (musl)"
-                                                               : "pthread key (glibc)";
+  if (config.state_kind == WIRE_PY_STATE_TLS) return "thread-local variable";
+  if (config.state_kind == WIRE_PY_STATE_DTV) return "thread-local variable of a library";
+  const std::string key =
+      tsd.state_kind == WIRE_PY_STATE_KEY_MUSL ? "pthread key (musl)" : "pthread key (glibc)";
   return config.current_address != 0 ? "running thread of the runtime, else " + key : key;
 }
 
@@ -79,7 +80,8 @@ model::PythonDetails describe(const InterpreterFile& file, const TsdLayout* tsd)
   if (!file.supported()) {
     details.reason = file.reason;
     details.detail = file.unsupported;
-  } else if (tsd == nullptr) {
+  } else if (tsd == nullptr || (file.config.state_kind == WIRE_PY_STATE_DTV &&
+                                tsd->vector.element_bytes == 0)) {
     details.reason = model::Unsupported::kCLibrary;
     details.detail = "its C library is not known";
   } else {

@@ -11,6 +11,7 @@
 #include "userspace/python/code_counter.h"
 #include "userspace/python/describe.h"
 #include "userspace/python/interpreter_legacy.h"
+#include "userspace/python/thread_variable.h"
 
 namespace pyprof::python {
 namespace {
@@ -122,27 +123,40 @@ void find_version_of(const elf::ElfFile& file, std::string_view path, Interprete
   if (found.full_version.empty()) found.full_version = minor;
 }
 
+void refuse_without_state(InterpreterFile& found) {
+  found.unsupported =
+      "CPython " + minor_text(found.version) + ": its thread states were not found";
+  found.reason = model::Unsupported::kThreadState;
+}
+
 // 2.7 and 3.6. 3.6's key is as good as later ones; 2.7's values are in a list of their own, so that
 // the list of threads is searched instead; also where 3.6's key isn't found.
 void fill_without_runtime(const elf::ElfFile& file, InterpreterFile& found) {
   const auto current = file.find_symbol("_PyThreadState_Current");
   const auto list = find_interpreter_list(file);
   const auto key = found.config.key_plain ? find_state_key(file) : std::nullopt;
-  if (!current || (!list && !key)) {
-    found.unsupported =
-        "CPython " + minor_text(found.version) + ": its thread states were not found";
-    found.reason = model::Unsupported::kThreadState;
-    return;
-  }
+  if (!current || (!list && !key)) return refuse_without_state(found);
   found.runtime_address = list.value_or(0);
   found.config.current_address = current->address;
   found.config.key_address = key.value_or(found.runtime_address);
   if (!key) found.config.state_kind = WIRE_PY_STATE_LIST;
 }
 
+// 3.15 on. _Py_tss_gilstate stays while the thread is outside the interpreter, unlike
+// _Py_tss_tstate.
+void fill_thread_variable(const elf::ElfFile& file, InterpreterFile& found) {
+  const auto variable =
+      find_thread_variable(file, "_Py_tss_gilstate", "PyGILState_GetThisThreadState");
+  if (!variable) return refuse_without_state(found);
+  found.config.tls_offset = variable->offset;
+  found.config.key_address = variable->module_slot;
+  found.config.state_kind = variable->module_slot ? WIRE_PY_STATE_DTV : WIRE_PY_STATE_TLS;
+}
+
 void fill_from_row(const elf::ElfFile& file, const VersionRow& row, InterpreterFile& found) {
   found.runtime = row.runtime;
   found.config = row.config;
+  if (row.runtime_key == 0 && row.debug_bytes != 0) return fill_thread_variable(file, found);
   if (row.runtime_key == 0) return fill_without_runtime(file, found);
   found.config.key_address = found.runtime_address + row.runtime_key;
   if (row.runtime_current != kNoMember)
@@ -170,12 +184,12 @@ std::string contradiction(const elf::ElfFile& file, const VersionRow* row,
 void fill_supported(const elf::ElfFile& file, bool free_threaded, InterpreterFile& found) {
   const std::string name =
       found.version ? "CPython " + minor_text(found.version) : "CPython of unknown version";
-  const VersionRow* row = find_version(found.version, runtime_bytes(file));
+  const VersionRow* row = find_version(found.version, runtime_bytes(file), free_threaded);
   if (const std::string why = contradiction(file, row, found); !why.empty()) {
     found.unsupported = name + ": " + why;
     return;
   }
-  if (free_threaded || row == nullptr) {
+  if (row == nullptr) {
     found.unsupported = name + (free_threaded ? " free-threaded" : "") + ": not supported yet";
     if (!found.version) found.reason = model::Unsupported::kVersionUnknown;
     return;
@@ -204,6 +218,21 @@ bool read_description(const elf::ElfFile& file, std::string_view name, uint32_t&
   return true;
 }
 
+// Elements are {address, what to free}.
+DtvLayout glibc_vector(const elf::ElfFile& file) {
+  constexpr uint32_t kPointerBits = 64, kMaxOffset = 4096, kMaxBits = 1024;
+  uint32_t pointer_bits = 0, pointer = 0, element_bits = 0, first = 0, value_bits = 0, value = 0;
+  const bool usual =
+      read_description(file, "_thread_db_pthread_dtvp", pointer_bits, pointer) &&
+      read_description(file, "_thread_db_dtv_dtv", element_bits, first) &&
+      read_description(file, "_thread_db_dtv_t_pointer_val", value_bits, value) &&
+      pointer_bits == kPointerBits && pointer < kMaxOffset && element_bits >= kPointerBits &&
+      element_bits <= kMaxBits && element_bits % kPointerBits == 0 && first == 0 &&
+      value_bits == kPointerBits && value == 0;
+  if (!usual) return {};
+  return {static_cast<uint16_t>(pointer), static_cast<uint16_t>(element_bits / 8)};
+}
+
 // glibc's layout as it describes it to debuggers; also on other architectures.
 std::optional<TsdLayout> glibc_layout(const elf::ElfFile& file) {
   uint32_t table_bits = 0, table_offset = 0, data_bits = 0, data_offset = 0, data_size = 0;
@@ -223,7 +252,8 @@ std::optional<TsdLayout> glibc_layout(const elf::ElfFile& file) {
                    tid_bits == 32 && tid_offset < 0x8000;
   return TsdLayout{WIRE_PY_STATE_KEY_GLIBC, static_cast<uint16_t>(table_offset),
                    static_cast<uint16_t>(data_size), static_cast<uint16_t>(data_offset),
-                   static_cast<uint16_t>(tid ? tid_offset : 0)};
+                   static_cast<uint16_t>(tid ? tid_offset : 0),
+                   glibc_vector(file)};
 }
 
 // musl's pthread_getspecific on x86-64 begins: mov %fs:0,%rax; mov tsd(%rax),%rax. Not every
@@ -240,7 +270,8 @@ std::optional<TsdLayout> musl_layout(const elf::ElfFile& file) {
     return std::nullopt;
   std::memcpy(&tsd, code.data() + sizeof(kStart), sizeof(tsd));
   if (tsd >= kMaxTsd) return std::nullopt;
-  return TsdLayout{WIRE_PY_STATE_KEY_MUSL, static_cast<uint16_t>(tsd), 8, 0, 0};
+  constexpr DtvLayout kVector{8, 8};  // struct pthread {self, dtv}
+  return TsdLayout{WIRE_PY_STATE_KEY_MUSL, static_cast<uint16_t>(tsd), 8, 0, 0, kVector};
 }
 
 }  // namespace
@@ -315,10 +346,15 @@ wire_python_config make_config(const InterpreterFile& file, uint64_t load_bias,
     config.ts_bytes = std::max(config.ts_bytes, static_cast<uint16_t>(config.ts_task + 8));
   }
   place_interpreter_window(file.runtime, config);
-  config.key_address += load_bias;
+  if (config.key_address) config.key_address += load_bias;
   if (config.current_address) config.current_address += load_bias;
   if (config.stamp_address) config.stamp_address += load_bias;
-  if (config.state_kind != WIRE_PY_STATE_LIST) config.state_kind = tsd.state_kind;
+  if (config.state_kind == WIRE_PY_STATE_DTV) {
+    config.tsd_level1 = tsd.vector.pointer;
+    config.tsd_data_size = tsd.vector.element_bytes;
+    return config;
+  }
+  if (config.state_kind == 0) config.state_kind = tsd.state_kind;
   config.tsd_level1 = tsd.level1;
   config.tsd_data_size = tsd.data_size;
   config.tsd_data_offset = tsd.data_offset;

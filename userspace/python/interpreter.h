@@ -36,6 +36,12 @@ struct InterpreterFile {
 [[nodiscard]] std::optional<InterpreterFile> inspect(const elf::ElfFile& file,
                                                      std::string_view path);
 
+// How a C library finds the thread-local variables of libraries.
+struct DtvLayout {
+  uint16_t pointer = 0;        // of the vector's address, from the thread pointer
+  uint16_t element_bytes = 0;  // the first 8 are a block's address; 0 = unknown
+};
+
 // How a C library keeps pthread_setspecific() values.
 struct TsdLayout {
   uint32_t state_kind = 0;  // WIRE_PY_STATE_KEY_GLIBC or _MUSL
@@ -43,6 +49,7 @@ struct TsdLayout {
   uint16_t data_size = 0;
   uint16_t data_offset = 0;
   uint16_t pthread_tid = 0;  // thread id in the C library's descriptor, 0 = unknown
+  DtvLayout vector;
 };
 
 // For libc.so.6, libpthread.so.0 (glibc before 2.34) and musl's libc; empty for any other file.

@@ -10,7 +10,8 @@
 namespace pyprof::python {
 namespace {
 
-// Equal in 2.7 to 3.14 where not said otherwise.
+// Equal in 2.7 to 3.15 where not said otherwise. In free-threaded builds the head of each object is
+// longer, and what follows lies further back: see head_growth().
 constexpr uint64_t kObjectType = 8;      // PyObject.ob_type
 constexpr uint64_t kTypeBasicSize = 32;  // PyTypeObject
 constexpr uint64_t kTypeFlags = 168;
@@ -21,6 +22,7 @@ constexpr uint64_t kInteger = 16;   // PyIntObject.ob_ival, 2.7
 constexpr uint64_t kLongTag = 16;   // PyLongObject: ob_size or lv_tag, then digits
 constexpr uint64_t kLongDigits = 24;
 constexpr uint64_t kManagedDict = 24;  // in front of the object
+constexpr uint64_t kFreeThreadedManagedDict = 8;  // there is no head of the collector
 constexpr uint64_t kManagedValues = 32;
 
 constexpr uint64_t kFlagManagedDict = 1 << 4;  // tp_flags
@@ -82,8 +84,8 @@ std::size_t values_offset(AttributeStorage storage) {
 
 bool ObjectReader::has_type_flag(uint64_t object, uint64_t flag) const {
   uint64_t type = 0, flags = 0;
-  return object && memory_.read_value(object + kObjectType, type) &&
-         memory_.read_value(type + kTypeFlags, flags) && (flags & flag);
+  return object && memory_.read_value(object + kObjectType + head_growth(), type) &&
+         memory_.read_value(type + kTypeFlags + head_growth(), flags) && (flags & flag);
 }
 
 // 2.7's str.
@@ -141,7 +143,7 @@ std::optional<uint64_t> ObjectReader::integer(uint64_t object) const {
     if (!memory_.read_value(object + kInteger, plain) || plain < 0) return std::nullopt;
     return static_cast<uint64_t>(plain);
   }
-  if (!has_type_flag(object, kFlagLong) || !memory_.read_value(object + kLongTag, tag))
+  if (!has_type_flag(object, kFlagLong) || !memory_.read_value(object + kLongTag + head_growth(), tag))
     return std::nullopt;
   // 3.12 on: digits << 3 | sign, where 0 is positive; before: a signed number of digits
   const bool tagged = config_.version >= 0x30c;
@@ -149,7 +151,7 @@ std::optional<uint64_t> ObjectReader::integer(uint64_t object) const {
   if (tagged && (tag & 3)) return std::nullopt;
   const uint64_t count = tagged ? tag >> 3 : tag;
   if (count > kMaxDigits) return std::nullopt;
-  if (count && !memory_.read(object + kLongDigits, digits, count * sizeof(digits[0])))
+  if (count && !memory_.read(object + kLongDigits + head_growth(), digits, count * sizeof(digits[0])))
     return std::nullopt;
   if (digits[2] >= 1u << (64 - 2 * kDigitBits)) return std::nullopt;
   return uint64_t{digits[0]} | uint64_t{digits[1]} << kDigitBits |
@@ -207,7 +209,7 @@ std::vector<ObjectReader::Entry> ObjectReader::dict_entries(uint64_t object) con
   uint64_t tables[2];  // keys, values
   if (!has_type_flag(object, kFlagDict)) return {};
   if (config_.version < 0x300) return slot_entries(object);
-  if (!memory_.read_value(object + kDictKeys, tables)) return {};
+  if (!memory_.read_value(object + kDictKeys + head_growth(), tables)) return {};
   if (config_.version < 0x30b) return lookup_entries(tables[0], tables[1]);
   const uint64_t values = tables[1] ? tables[1] + values_offset(runtime_.attributes) : 0;
   return table_entries(tables[0], values);
@@ -233,15 +235,16 @@ uint64_t ObjectReader::attribute(uint64_t object, std::string_view name) const {
   uint64_t type = 0, keys = 0, basic_size = 0, dict = 0, values = 0;
   if (runtime_.attributes == AttributeStorage::kDict) {
     int64_t offset = 0;
-    if (!memory_.read_value(object + kObjectType, type) ||
+    if (!memory_.read_value(object + kObjectType + head_growth(), type) ||
         !memory_.read_value(type + kTypeDictOffset, offset) || offset <= 0 ||
         !memory_.read_value(object + static_cast<uint64_t>(offset), dict))
       return 0;
     return dict_value(dict, name);
   }
-  if (!has_type_flag(object, kFlagManagedDict) || !memory_.read_value(object + kObjectType, type) ||
+  const uint64_t managed_dict = head_growth() ? kFreeThreadedManagedDict : kManagedDict;
+  if (!has_type_flag(object, kFlagManagedDict) || !memory_.read_value(object + kObjectType + head_growth(), type) ||
       !memory_.read_value(type + runtime_.type_cached_keys, keys) ||
-      !memory_.read_value(object - kManagedDict, dict))
+      !memory_.read_value(object - managed_dict, dict))
     return 0;
   switch (runtime_.attributes) {
     case AttributeStorage::kTwoPointers:
@@ -252,7 +255,7 @@ uint64_t ObjectReader::attribute(uint64_t object, std::string_view name) const {
       break;
     case AttributeStorage::kInline:
       if (dict || !has_type_flag(object, kFlagInlineValues)) break;
-      if (!memory_.read_value(type + kTypeBasicSize, basic_size)) return 0;
+      if (!memory_.read_value(type + kTypeBasicSize + head_growth(), basic_size)) return 0;
       values = valid_values(object + basic_size);
       break;
     case AttributeStorage::kDict:

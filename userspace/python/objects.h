@@ -11,7 +11,7 @@
 #include "userspace/python/memory.h"
 #include "userspace/python/versions.h"
 
-// Reads CPython objects (2.7 and 3.6 on, builds with a GIL) of another process. Each function reads
+// Reads CPython objects (2.7 and 3.6 on) of another process. Each function reads
 // a bounded number of bytes, whatever the process holds.
 namespace pyprof::python {
 
@@ -47,6 +47,8 @@ class ObjectReader {
   [[nodiscard]] uint64_t attribute(uint64_t object, std::string_view name) const;
   // Whether its type has all of these Py_TPFLAGS.
   [[nodiscard]] bool has_type_flag(uint64_t object, uint64_t flag) const;
+  // By how much the head of an object is longer than in a build with a GIL.
+  [[nodiscard]] uint64_t head_growth() const { return config_.str_length - 16u; }
 
  private:
   std::vector<Entry> table_entries(uint64_t keys, uint64_t values) const;

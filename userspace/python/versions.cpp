@@ -5,13 +5,13 @@
 #include <array>
 #include <cstring>
 
+#include "userspace/python/versions_debug.h"
 #include "userspace/python/versions_legacy.h"
 
 namespace pyprof::python {
 namespace {
 
 using Config = wire_python_config;
-using Runtime = RuntimeOffsets;
 
 constexpr char kCookie[] = "xdebugpy";
 constexpr uint64_t kMaxOffset = 16 * 1024;
@@ -81,70 +81,7 @@ constexpr Config config_312() {
   return with_code(with_text(config, 40, 56), 68, 192);
 }
 
-constexpr Config config_313() {
-  Config config = config_312();
-  config.version = 0x30d;
-  config.ts_frame = 72;
-  config.ts_thread_id = 152;
-  config.cframe_current = kNoMember;
-  config.cframe_previous = kNoMember;
-  config.code_bytes = 200;
-  config.ts_gil = 32;  // _status.holds_gil
-  config.gil_held_mask = 1 << 5;
-  return config;
-}
-
-constexpr Config config_314() {
-  Config config = config_313();
-  config.version = 0x30e;
-  config.frame_owner = 74;
-  config.code_tag_mask = 3;
-  config.code_bytes = 208;
-  config.ts_gil = 36;  // holds_gil
-  config.gil_held_mask = 1;
-  return config;
-}
-
-// Config::ts_gil: _status, see VersionRow::gil_after_status.
-constexpr std::array<DebugMember<Config>, 19> kConfig313{{
-    {176, &Config::ts_interp},       {184, &Config::ts_frame},      {192, &Config::ts_thread_id},
-    {208, &Config::ts_chunk},        {216, &Config::ts_gil},        {232, &Config::frame_previous},
-    {240, &Config::frame_code},      {248, &Config::frame_ip},      {264, &Config::frame_owner},
-    {280, &Config::code_filename},   {296, &Config::code_qualname}, {304, &Config::code_linetable},
-    {312, &Config::code_first_line}, {344, &Config::code_bytes},    {520, &Config::bytes_size},
-    {528, &Config::bytes_data},      {544, &Config::str_state},     {552, &Config::str_length},
-    {560, &Config::str_ascii_data},
-}};
-constexpr std::array<DebugMember<Config>, 19> kConfig314{{
-    {200, &Config::ts_interp},       {208, &Config::ts_frame},      {216, &Config::ts_thread_id},
-    {232, &Config::ts_chunk},        {240, &Config::ts_gil},        {256, &Config::frame_previous},
-    {264, &Config::frame_code},      {272, &Config::frame_ip},      {288, &Config::frame_owner},
-    {320, &Config::code_filename},   {336, &Config::code_qualname}, {344, &Config::code_linetable},
-    {352, &Config::code_first_line}, {384, &Config::code_bytes},    {600, &Config::bytes_size},
-    {608, &Config::bytes_data},      {624, &Config::str_state},     {632, &Config::str_length},
-    {640, &Config::str_ascii_data},
-}};
-constexpr std::array<DebugMember<Runtime>, 7> kRuntime313{{
-    {56, &Runtime::interp_id},
-    {40, &Runtime::interpreters_head},
-    {64, &Runtime::interp_next},
-    {72, &Runtime::interp_threads},
-    {88, &Runtime::interp_modules},
-    {168, &Runtime::thread_next},
-    {200, &Runtime::thread_native_id},
-}};
-constexpr std::array<DebugMember<Runtime>, 7> kRuntime314{{
-    {56, &Runtime::interp_id},
-    {40, &Runtime::interpreters_head},
-    {64, &Runtime::interp_next},
-    {72, &Runtime::interp_threads},
-    {96, &Runtime::interp_modules},
-    {192, &Runtime::thread_next},
-    {224, &Runtime::thread_native_id},
-}};
-
-// The layout of _Py_DebugOffsets is fixed within a minor version.
-const std::array<VersionRow, 4> kRows{{
+const std::array<VersionRow, 2> kRows{{
     {.version = 0x30b,
      .runtime_key = 592,
      .runtime_current = 576,
@@ -154,26 +91,6 @@ const std::array<VersionRow, 4> kRows{{
      .runtime_key = 1544,
      .config = config_312(),
      .runtime = {40, 0, 72, 944, 8, 144, 880, AttributeStorage::kTaggedPointer, 8, 312}},
-    {.version = 0x30d,
-     .runtime_key = 2160,
-     .debug_bytes = 584,
-     .debug_gc = 80,
-     .debug_gc_collecting = 576,
-     .config = config_313(),
-     .runtime = {632, 7264, 7344, 7656, 8, 160, 880, AttributeStorage::kInline, 7272, 7600},
-     .debug_config = kConfig313,
-     .debug_runtime = kRuntime313},
-    {.version = 0x30e,
-     .runtime_key = 2336,
-     .debug_bytes = 760,
-     .debug_code_generation = 160,
-     .debug_gc = 88,
-     .debug_gc_collecting = 656,
-     .gil_after_status = 4,
-     .config = config_314(),
-     .runtime = {808, 7272, 7344, 7688, 8, 160, 880, AttributeStorage::kInline, 7280, 7600},
-     .debug_config = kConfig314,
-     .debug_runtime = kRuntime314},
 }};
 
 uint64_t u64_at(std::span<const uint8_t> bytes, std::size_t at) {
@@ -200,9 +117,13 @@ bool fits_kernel_reads(const Config& config) {
     return at >= config.code_flags && at + bytes <= config.code_flags + kCodeHeadBytes &&
            at % bytes == 0;
   };
-  const bool gil_in_thread = config.ts_gil + 4 <= config.ts_chunk + 24 && config.ts_gil % 4 == 0;
-  return config.ts_chunk + 24 <= kThreadStateBytes && gil_in_thread &&
-         in_thread(config.ts_interp) && in_thread(config.ts_frame) && in_thread(config.ts_chunk) &&
+  const auto in_word = [&](uint16_t at) { return at + 4 <= config.ts_chunk + 24 && at % 4 == 0; };
+  const bool copies_fit = config.chain != WIRE_PY_CHAIN_COPIES ||
+                          (in_frame(config.frame_copy) && config.code_copies % 8 == 0);
+  return config.ts_chunk + 24 <= kThreadStateBytes && in_word(config.ts_gil) &&
+         in_word(config.ts_gil_wanted) && in_word(config.ts_attached) && copies_fit &&
+         in_thread(config.ts_interp) &&
+         in_thread(config.ts_frame) && in_thread(config.ts_chunk) &&
          in_thread(config.ts_thread_id) && in_frame(config.frame_code) &&
          in_frame(config.frame_previous) && in_frame(config.frame_ip) &&
          config.frame_owner < kFrameBytes && in_code(config.code_first_line, 4) &&
@@ -218,13 +139,13 @@ Error bad_offsets(const VersionRow& row) {
 
 }  // namespace
 
-const VersionRow* find_version(uint16_t version, uint64_t runtime_bytes) {
-  const auto* row = std::find_if(kRows.begin(), kRows.end(),
-                                 [version](const VersionRow& r) { return r.version == version; });
-  if (row != kRows.end()) return row;
+const VersionRow* find_version(uint16_t version, uint64_t runtime_bytes, bool free_threaded) {
+  for (const std::span<const VersionRow> rows : {std::span<const VersionRow>(kRows), debug_rows()})
+    for (const VersionRow& row : rows)
+      if (row.version == version && row.free_threaded == free_threaded) return &row;
   const VersionRow* found = nullptr;
   for (const VersionRow& legacy : legacy_rows()) {
-    if (legacy.version != version) continue;
+    if (legacy.version != version || free_threaded) continue;
     if (!runtime_bytes || !legacy.runtime_bytes || runtime_bytes == legacy.runtime_bytes)
       found = &legacy;
   }
@@ -256,7 +177,11 @@ Result<VersionRow> with_debug_offsets(const VersionRow& row, std::span<const uin
       !take_offsets(runtime, row.debug_runtime, filled.runtime))
     return bad_offsets(row);
   filled.config.ts_gil = static_cast<uint16_t>(filled.config.ts_gil + row.gil_after_status);
-  if (!fits_kernel_reads(filled.config)) return bad_offsets(row);
+  if (row.state_after_gil)
+    filled.config.ts_attached = static_cast<uint16_t>(filled.config.ts_gil + row.state_after_gil);
+  const uint16_t head_bytes = row.free_threaded ? 32 : 16;  // of an object with a size
+  if (!fits_kernel_reads(filled.config) || filled.config.str_length != head_bytes)
+    return bad_offsets(row);
   if (row.debug_gc) {
     const uint64_t gc = u64_at(runtime, row.debug_gc);
     const uint64_t collecting = u64_at(runtime, row.debug_gc_collecting);

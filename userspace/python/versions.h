@@ -8,8 +8,8 @@
 #include "bpf/wire.h"
 #include "userspace/base/result.h"
 
-// What differs between CPython versions, one row each: a new version is a new row. Covers the
-// builds with a GIL on 64-bit machines. Offsets of a minor version were compared over its patch
+// What differs between CPython versions, one row each, and one for the free-threaded build: a new
+// version is a new row. For 64-bit machines. Offsets of a minor version were compared over its patch
 // releases; those that move between them are taken from the file instead (_Py_DebugOffsets, 3.13
 // on).
 namespace pyprof::python {
@@ -53,7 +53,8 @@ struct DebugMember {
 
 struct VersionRow {
   uint16_t version = 0;                  // major << 8 | minor
-  uint16_t runtime_key = 0;              // of _PyRuntimeState: gilstate.autoTSSkey
+  bool free_threaded = false;            // --disable-gil (3.13 on)
+  uint16_t runtime_key = 0;              // of _PyRuntimeState: gilstate.autoTSSkey; 0 = none
   uint16_t runtime_current = kNoMember;  // gilstate.tstate_current, to 3.11
   uint16_t runtime_bytes = 0;            // sizeof(_PyRuntimeState), 3.7 to 3.10: one per layout
   uint16_t debug_bytes = 0;              // sizeof(_Py_DebugOffsets), 0 = none
@@ -61,6 +62,7 @@ struct VersionRow {
   uint16_t debug_gc = 0;                 // positions of interpreter_state.gc ...
   uint16_t debug_gc_collecting = 0;      // ... and of gc.collecting
   uint16_t gil_after_status = 0;         // PyThreadState: from _status to what config.ts_gil means
+  uint16_t state_after_gil = 0;          // from there to `state`; free-threaded builds only
   wire_python_config config{};           // addresses are 0
   RuntimeOffsets runtime;
   std::span<const DebugMember<wire_python_config>> debug_config{};
@@ -69,7 +71,8 @@ struct VersionRow {
 
 // nullptr = not supported. `runtime_bytes`: sizeof(_PyRuntimeState) as the file says it, 0 =
 // unknown; up to 3.10 it tells layouts of one version apart, the newest is taken if it is unknown.
-[[nodiscard]] const VersionRow* find_version(uint16_t version, uint64_t runtime_bytes = 0);
+[[nodiscard]] const VersionRow* find_version(uint16_t version, uint64_t runtime_bytes = 0,
+                                             bool free_threaded = false);
 
 // The version up to 3.10 whose _PyRuntimeState has this size; 0 = none.
 [[nodiscard]] uint16_t version_of_runtime(uint64_t runtime_bytes);

@@ -28,6 +28,7 @@ static int (*const kTails[TAIL_COUNT])(struct bpf_perf_event_data*) = {
     [TAIL_NATIVE] = native_more,  [TAIL_PY_START] = py_start,     [TAIL_PY_WALK] = py_more,
     [TAIL_PY_VERIFY] = py_verify, [TAIL_PY_CAPTURE] = py_capture, [TAIL_EMIT] = emit_record,
     [TAIL_PY_OBJECTS] = py_objects_more,
+    [TAIL_PY_COPIES] = py_copies_more,
 };
 
 uint64_t bpf_get_current_pid_tgid(void) {
