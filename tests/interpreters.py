@@ -19,7 +19,7 @@ import subprocess
 import sys
 
 FIRST_SUPPORTED = (3, 6)  # and 2.7
-LAST_SUPPORTED = (3, 14)
+LAST_SUPPORTED = (3, 15)
 PROBE = (
     "import sys, sysconfig; sys.stdout.write('%d.%d.%d %d' % "
     "(sys.version_info[:3] + (sysconfig.get_config_var('Py_GIL_DISABLED') or 0,)))"
@@ -56,7 +56,7 @@ def describe(prefix, argv, kind, root=None):
         "kind": kind,
         "chroot": root,
         "free_threaded": free_threaded,
-        "supported": (series == (2, 7) or FIRST_SUPPORTED <= series <= LAST_SUPPORTED) and not free_threaded,
+        "supported": (series == (2, 7) or FIRST_SUPPORTED <= series <= LAST_SUPPORTED),
     }
 
 

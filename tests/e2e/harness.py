@@ -79,7 +79,7 @@ class Process:
 class Interpreter:
     def __init__(self, entry):
         self.name, self.version, self.kind = entry["name"], entry["version"], entry["kind"]
-        self.argv, self.chroot = entry["argv"], entry["chroot"]
+        self.argv, self.chroot, self.free_threaded = entry["argv"], entry["chroot"], entry["free_threaded"]
         self.series = tuple(int(part) for part in self.version.split(".")[:2])
 
     def path(self, name):

@@ -27,7 +27,8 @@ def test_addresses_of_code_are_used_again(interpreter, tmp_path):
     worst = max(off, key=lambda name: abs(off[name]))
     figure("reused_addresses[%s]" % interpreter.name, abs(off[worst]), "",
            "%d code objects at %d addresses, %d of %d samples named" % (turns, addresses, sampled, RATE_HZ * cpu_s))
-    assert addresses <= turns / 4, "addresses were not used again"
+    if not interpreter.free_threaded:  # there memory is given out again later
+        assert addresses <= turns / 4, "addresses were not used again"
     assert abs(off[worst]) <= 0.03, off
     assert sampled >= 0.93 * RATE_HZ * cpu_s
     for frames, _ in stacks:

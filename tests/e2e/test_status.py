@@ -80,12 +80,9 @@ def test_metric_counts_each_process_once(daemon):
     assert sampled >= 1  # the daemon itself works, and is sampled
 
 
-# Libraries that call themselves CPython and are mapped to be run: a name and no ELF file, and a true one whose own
-# offsets were overwritten.
-def claiming_files(directory, interpreters):
-    garbage = directory / "libpython3.12.so.1.0"
-    garbage.write_bytes(b"\x7fELF" + b"not an ELF file" * 1000)
-    files = {"unreadable_file": garbage}
+def altered_library(interpreters, path, alter):
+    """Copies the libpython of an interpreter with _Py_DebugOffsets, alter(file, position of the struct), to `path`.
+    Returns the interpreter, or None if there is none."""
     for interpreter in interpreters:
         if interpreter.series < (3, 13) or interpreter.chroot or interpreter.kind != "shared":
             continue
@@ -94,17 +91,29 @@ def claiming_files(directory, interpreters):
             image = listed(target.pid)["image"]
         with open(image, "rb") as file:
             data = bytearray(file.read())
-        at = [m.start() for m in re.finditer(b"xdebugpy", bytes(data))]
-        for start in at:
-            if data[start + 11] == 3:  # the version in hex: the struct, not the string it is made of
-                data[start + 24:start + 536] = b"\xff" * 512
-        # Or the daemon takes it for the file it knows already.
+        for match in re.finditer(b"xdebugpy", bytes(data)):
+            if data[match.start() + 11] == 3:  # the version in hex: the struct, not the string it is made of
+                alter(data, match.start())
+        # Another build-id, or the daemon takes it for a file that it knows already.
         note = data.index(b"\x04\0\0\0\x14\0\0\0\x03\0\0\0GNU\0") + 16
-        data[note:note + 20] = b"corrupted, not real."
-        corrupted = directory / ("corrupted-" + os.path.basename(image))
-        corrupted.write_bytes(data)
-        files["debug_offsets"] = corrupted
-        break
+        data[note:note + 20] = os.urandom(20)
+        path.write_bytes(data)
+        return interpreter
+    return None
+
+
+# Libraries that call themselves CPython and are mapped to be run: a name and no ELF file, and a true one whose own
+# offsets were overwritten.
+def claiming_files(directory, interpreters):
+    garbage = directory / "libpython3.12.so.1.0"
+    garbage.write_bytes(b"\x7fELF" + b"not an ELF file" * 1000)
+    files = {"unreadable_file": garbage}
+
+    def overwrite(data, start):
+        data[start + 24:start + 536] = b"\xff" * 512
+
+    if altered_library(interpreters, directory / "corrupted-libpython", overwrite):
+        files["debug_offsets"] = directory / "corrupted-libpython"
     return files
 
 
@@ -123,15 +132,16 @@ def test_files_that_only_claim_to_be_cpython(interpreters, daemon, tmp_path):
         assert daemon.child.poll() is None
 
 
-def test_an_interpreter_too_old_says_so(daemon):
-    script = os.path.join(harness.REPO, "tests", "interpreters.sh")
-    done = subprocess.run([script, os.path.join(harness.BUILD, "interpreters")], stdout=subprocess.PIPE, check=True)
-    unsupported = [e for e in json.loads(done.stdout) if not e["supported"] and not e["chroot"]]
-    if not unsupported:
-        pytest.skip("every interpreter of this machine is supported")
-    entry = harness.Interpreter(unsupported[0])
-    argv = entry.argv + ["-c", "import sys\nsys.stdout.write('up\\n'); sys.stdout.flush()\nwhile True: pass"]
-    with Process(argv, stdin=subprocess.DEVNULL) as target:
+def test_a_version_of_the_future_says_so(daemon, interpreters, tmp_path):
+    def of_the_future(data, start):
+        data[start + 10] = 99
+
+    interpreter = altered_library(interpreters, tmp_path / "libpython3.so.1.0", of_the_future)
+    if interpreter is None:
+        pytest.skip("no shared CPython 3.13 or newer outside of chroots")
+    argv = interpreter.argv + ["-c", "import sys\nsys.stdout.write('up\\n'); sys.stdout.flush()\nwhile True: pass"]
+    environment = dict(os.environ, LD_PRELOAD=str(tmp_path / "libpython3.so.1.0"))
+    with Process(argv, stdin=subprocess.DEVNULL, env=environment) as target:
         assert target.line() == "up"
         found = listed(target.pid)
         assert (found["status"], found["reason"]) == ("unsupported", "version"), found

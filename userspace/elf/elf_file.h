@@ -64,7 +64,8 @@ class ElfFile {
   [[nodiscard]] std::span<const uint8_t> section_bytes(const Section& section) const;
   // PT_GNU_EH_FRAME's range, for files without section headers.
   [[nodiscard]] std::optional<Segment> eh_frame_header() const;
-  // Of the file's thread-local variables, PT_TLS's size rounded up to its alignment; 0 = it has none.
+  // Of the file's thread-local variables, PT_TLS's size rounded up to its alignment; 0 = it has
+  // none.
   [[nodiscard]] uint64_t thread_block_bytes() const;
   [[nodiscard]] std::string build_id() const;  // lower-case hex, "" if none
   [[nodiscard]] std::string soname() const;    // DT_SONAME, "" if none

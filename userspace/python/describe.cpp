@@ -80,8 +80,8 @@ model::PythonDetails describe(const InterpreterFile& file, const TsdLayout* tsd)
   if (!file.supported()) {
     details.reason = file.reason;
     details.detail = file.unsupported;
-  } else if (tsd == nullptr || (file.config.state_kind == WIRE_PY_STATE_DTV &&
-                                tsd->vector.element_bytes == 0)) {
+  } else if (tsd == nullptr ||
+             (file.config.state_kind == WIRE_PY_STATE_DTV && tsd->vector.element_bytes == 0)) {
     details.reason = model::Unsupported::kCLibrary;
     details.detail = "its C library is not known";
   } else {

@@ -124,8 +124,7 @@ void find_version_of(const elf::ElfFile& file, std::string_view path, Interprete
 }
 
 void refuse_without_state(InterpreterFile& found) {
-  found.unsupported =
-      "CPython " + minor_text(found.version) + ": its thread states were not found";
+  found.unsupported = "CPython " + minor_text(found.version) + ": its thread states were not found";
   found.reason = model::Unsupported::kThreadState;
 }
 
@@ -222,13 +221,13 @@ bool read_description(const elf::ElfFile& file, std::string_view name, uint32_t&
 DtvLayout glibc_vector(const elf::ElfFile& file) {
   constexpr uint32_t kPointerBits = 64, kMaxOffset = 4096, kMaxBits = 1024;
   uint32_t pointer_bits = 0, pointer = 0, element_bits = 0, first = 0, value_bits = 0, value = 0;
-  const bool usual =
-      read_description(file, "_thread_db_pthread_dtvp", pointer_bits, pointer) &&
-      read_description(file, "_thread_db_dtv_dtv", element_bits, first) &&
-      read_description(file, "_thread_db_dtv_t_pointer_val", value_bits, value) &&
-      pointer_bits == kPointerBits && pointer < kMaxOffset && element_bits >= kPointerBits &&
-      element_bits <= kMaxBits && element_bits % kPointerBits == 0 && first == 0 &&
-      value_bits == kPointerBits && value == 0;
+  const bool usual = read_description(file, "_thread_db_pthread_dtvp", pointer_bits, pointer) &&
+                     read_description(file, "_thread_db_dtv_dtv", element_bits, first) &&
+                     read_description(file, "_thread_db_dtv_t_pointer_val", value_bits, value) &&
+                     pointer_bits == kPointerBits && pointer < kMaxOffset &&
+                     element_bits >= kPointerBits && element_bits <= kMaxBits &&
+                     element_bits % kPointerBits == 0 && first == 0 && value_bits == kPointerBits &&
+                     value == 0;
   if (!usual) return {};
   return {static_cast<uint16_t>(pointer), static_cast<uint16_t>(element_bits / 8)};
 }
@@ -250,8 +249,10 @@ std::optional<TsdLayout> glibc_layout(const elf::ElfFile& file) {
   uint32_t tid_bits = 0, tid_offset = 0;
   const bool tid = read_description(file, "_thread_db_pthread_tid", tid_bits, tid_offset) &&
                    tid_bits == 32 && tid_offset < 0x8000;
-  return TsdLayout{WIRE_PY_STATE_KEY_GLIBC, static_cast<uint16_t>(table_offset),
-                   static_cast<uint16_t>(data_size), static_cast<uint16_t>(data_offset),
+  return TsdLayout{WIRE_PY_STATE_KEY_GLIBC,
+                   static_cast<uint16_t>(table_offset),
+                   static_cast<uint16_t>(data_size),
+                   static_cast<uint16_t>(data_offset),
                    static_cast<uint16_t>(tid ? tid_offset : 0),
                    glibc_vector(file)};
 }

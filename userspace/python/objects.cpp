@@ -21,7 +21,7 @@ constexpr uint64_t kDictKeys = 32;  // 3.6 on: ma_keys, ma_values
 constexpr uint64_t kInteger = 16;   // PyIntObject.ob_ival, 2.7
 constexpr uint64_t kLongTag = 16;   // PyLongObject: ob_size or lv_tag, then digits
 constexpr uint64_t kLongDigits = 24;
-constexpr uint64_t kManagedDict = 24;  // in front of the object
+constexpr uint64_t kManagedDict = 24;             // in front of the object
 constexpr uint64_t kFreeThreadedManagedDict = 8;  // there is no head of the collector
 constexpr uint64_t kManagedValues = 32;
 
@@ -143,7 +143,8 @@ std::optional<uint64_t> ObjectReader::integer(uint64_t object) const {
     if (!memory_.read_value(object + kInteger, plain) || plain < 0) return std::nullopt;
     return static_cast<uint64_t>(plain);
   }
-  if (!has_type_flag(object, kFlagLong) || !memory_.read_value(object + kLongTag + head_growth(), tag))
+  if (!has_type_flag(object, kFlagLong) ||
+      !memory_.read_value(object + kLongTag + head_growth(), tag))
     return std::nullopt;
   // 3.12 on: digits << 3 | sign, where 0 is positive; before: a signed number of digits
   const bool tagged = config_.version >= 0x30c;
@@ -151,7 +152,8 @@ std::optional<uint64_t> ObjectReader::integer(uint64_t object) const {
   if (tagged && (tag & 3)) return std::nullopt;
   const uint64_t count = tagged ? tag >> 3 : tag;
   if (count > kMaxDigits) return std::nullopt;
-  if (count && !memory_.read(object + kLongDigits + head_growth(), digits, count * sizeof(digits[0])))
+  if (count &&
+      !memory_.read(object + kLongDigits + head_growth(), digits, count * sizeof(digits[0])))
     return std::nullopt;
   if (digits[2] >= 1u << (64 - 2 * kDigitBits)) return std::nullopt;
   return uint64_t{digits[0]} | uint64_t{digits[1]} << kDigitBits |
@@ -242,7 +244,8 @@ uint64_t ObjectReader::attribute(uint64_t object, std::string_view name) const {
     return dict_value(dict, name);
   }
   const uint64_t managed_dict = head_growth() ? kFreeThreadedManagedDict : kManagedDict;
-  if (!has_type_flag(object, kFlagManagedDict) || !memory_.read_value(object + kObjectType + head_growth(), type) ||
+  if (!has_type_flag(object, kFlagManagedDict) ||
+      !memory_.read_value(object + kObjectType + head_growth(), type) ||
       !memory_.read_value(type + runtime_.type_cached_keys, keys) ||
       !memory_.read_value(object - managed_dict, dict))
     return 0;

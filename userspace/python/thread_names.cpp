@@ -28,7 +28,8 @@ class ThreadLister {
     uint64_t modules = 0, threading = 0;
     if (!memory_.read_value(interpreter + offsets_.interp_modules, modules)) return;
     const uint64_t module = objects_.dict_value(modules, "threading");
-    if (!module || !memory_.read_value(module + kModuleDict + objects_.head_growth(), threading)) return;
+    if (!module || !memory_.read_value(module + kModuleDict + objects_.head_growth(), threading))
+      return;
     for (const auto& entry : objects_.dict_entries(objects_.dict_value(threading, "_active"))) {
       if (names.size() >= kMaxThreads) return;
       add_thread(entry, ids, names);

@@ -109,8 +109,7 @@ std::optional<ThreadVariable> find_thread_variable(const elf::ElfFile& file,
   if (const auto found = find_by_symbol(file, variable)) return found;
   const auto function = file.find_symbol(getter);
   if (!function) return std::nullopt;
-  const auto code =
-      file.at_address(function->address, std::min(function->bytes, kMaxGetterBytes));
+  const auto code = file.at_address(function->address, std::min(function->bytes, kMaxGetterBytes));
   if (const auto found = decode_executable(code)) return found;
   return decode_library(file, function->address, code);
 }

@@ -122,8 +122,7 @@ bool fits_kernel_reads(const Config& config) {
                           (in_frame(config.frame_copy) && config.code_copies % 8 == 0);
   return config.ts_chunk + 24 <= kThreadStateBytes && in_word(config.ts_gil) &&
          in_word(config.ts_gil_wanted) && in_word(config.ts_attached) && copies_fit &&
-         in_thread(config.ts_interp) &&
-         in_thread(config.ts_frame) && in_thread(config.ts_chunk) &&
+         in_thread(config.ts_interp) && in_thread(config.ts_frame) && in_thread(config.ts_chunk) &&
          in_thread(config.ts_thread_id) && in_frame(config.frame_code) &&
          in_frame(config.frame_previous) && in_frame(config.frame_ip) &&
          config.frame_owner < kFrameBytes && in_code(config.code_first_line, 4) &&

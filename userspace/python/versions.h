@@ -9,9 +9,9 @@
 #include "userspace/base/result.h"
 
 // What differs between CPython versions, one row each, and one for the free-threaded build: a new
-// version is a new row. For 64-bit machines. Offsets of a minor version were compared over its patch
-// releases; those that move between them are taken from the file instead (_Py_DebugOffsets, 3.13
-// on).
+// version is a new row. For 64-bit machines. Offsets of a minor version were compared over its
+// patch releases; those that move between them are taken from the file instead
+// (_Py_DebugOffsets, 3.13 on).
 namespace pyprof::python {
 
 constexpr uint16_t kNoMember = 0xffff;

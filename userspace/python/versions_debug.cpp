@@ -55,73 +55,37 @@ constexpr Config free_threaded(Config config) {
 }
 
 constexpr std::array<DebugMember<Config>, 19> kConfig313{{
-    {176, &Config::ts_interp},
-    {184, &Config::ts_frame},
-    {192, &Config::ts_thread_id},
-    {208, &Config::ts_chunk},
-    {216, &Config::ts_gil},  // _status
-    {232, &Config::frame_previous},
-    {240, &Config::frame_code},
-    {248, &Config::frame_ip},
-    {264, &Config::frame_owner},
-    {280, &Config::code_filename},
-    {296, &Config::code_qualname},
-    {304, &Config::code_linetable},
-    {312, &Config::code_first_line},
-    {344, &Config::code_bytes},
-    {520, &Config::bytes_size},
-    {528, &Config::bytes_data},
-    {544, &Config::str_state},
-    {552, &Config::str_length},
-    {560, &Config::str_ascii_data},
+    {176, &Config::ts_interp},      {184, &Config::ts_frame},        {192, &Config::ts_thread_id},
+    {208, &Config::ts_chunk},       {216, &Config::ts_gil},  // _status
+    {232, &Config::frame_previous}, {240, &Config::frame_code},      {248, &Config::frame_ip},
+    {264, &Config::frame_owner},    {280, &Config::code_filename},   {296, &Config::code_qualname},
+    {304, &Config::code_linetable}, {312, &Config::code_first_line}, {344, &Config::code_bytes},
+    {520, &Config::bytes_size},     {528, &Config::bytes_data},      {544, &Config::str_state},
+    {552, &Config::str_length},     {560, &Config::str_ascii_data},
 }};
 constexpr std::array<DebugMember<Config>, 21> kConfig314{{
-    {200, &Config::ts_interp},
-    {208, &Config::ts_frame},
-    {216, &Config::ts_thread_id},
-    {232, &Config::ts_chunk},
-    {240, &Config::ts_gil},  // _status
-    {256, &Config::frame_previous},
-    {264, &Config::frame_code},
-    {272, &Config::frame_ip},
-    {288, &Config::frame_owner},
-    {304, &Config::frame_copy},
-    {320, &Config::code_filename},
-    {336, &Config::code_qualname},
-    {344, &Config::code_linetable},
-    {352, &Config::code_first_line},
-    {384, &Config::code_bytes},
-    {392, &Config::code_copies},
-    {600, &Config::bytes_size},
-    {608, &Config::bytes_data},
-    {624, &Config::str_state},
-    {632, &Config::str_length},
+    {200, &Config::ts_interp},      {208, &Config::ts_frame},       {216, &Config::ts_thread_id},
+    {232, &Config::ts_chunk},       {240, &Config::ts_gil},  // _status
+    {256, &Config::frame_previous}, {264, &Config::frame_code},     {272, &Config::frame_ip},
+    {288, &Config::frame_owner},    {304, &Config::frame_copy},     {320, &Config::code_filename},
+    {336, &Config::code_qualname},  {344, &Config::code_linetable}, {352, &Config::code_first_line},
+    {384, &Config::code_bytes},     {392, &Config::code_copies},    {600, &Config::bytes_size},
+    {608, &Config::bytes_data},     {624, &Config::str_state},      {632, &Config::str_length},
     {640, &Config::str_ascii_data},
 }};
 constexpr std::array<DebugMember<Config>, 23> kConfig315{{
-    {200, &Config::ts_interp},
-    {208, &Config::ts_frame},
-    {240, &Config::ts_thread_id},
-    {256, &Config::ts_chunk},
+    {200, &Config::ts_interp},      {208, &Config::ts_frame},
+    {240, &Config::ts_thread_id},   {256, &Config::ts_chunk},
     {272, &Config::ts_gil},  // holds_gil
-    {280, &Config::ts_gil_wanted},
-    {320, &Config::frame_previous},
-    {328, &Config::frame_code},
-    {336, &Config::frame_ip},
-    {352, &Config::frame_owner},
-    {368, &Config::frame_copy},
-    {384, &Config::code_filename},
-    {400, &Config::code_qualname},
-    {408, &Config::code_linetable},
-    {416, &Config::code_first_line},
-    {448, &Config::code_bytes},
-    {456, &Config::code_copies},
-    {696, &Config::bytes_size},
-    {704, &Config::bytes_data},
-    {720, &Config::str_state},
-    {728, &Config::str_length},
-    {736, &Config::str_ascii_data},
-    {744, &Config::str_compact_data},
+    {280, &Config::ts_gil_wanted},  {320, &Config::frame_previous},
+    {328, &Config::frame_code},     {336, &Config::frame_ip},
+    {352, &Config::frame_owner},    {368, &Config::frame_copy},
+    {384, &Config::code_filename},  {400, &Config::code_qualname},
+    {408, &Config::code_linetable}, {416, &Config::code_first_line},
+    {448, &Config::code_bytes},     {456, &Config::code_copies},
+    {696, &Config::bytes_size},     {704, &Config::bytes_data},
+    {720, &Config::str_state},      {728, &Config::str_length},
+    {736, &Config::str_ascii_data}, {744, &Config::str_compact_data},
 }};
 constexpr std::array<DebugMember<Runtime>, 7> kRuntime313{{
     {56, &Runtime::interp_id},
@@ -190,12 +154,8 @@ VersionRow free_threaded(VersionRow row, uint16_t state_after_gil) {
   return row;
 }
 
-const std::array<VersionRow, 6> kRows{k313,
-                                      k314,
-                                      k315,
-                                      free_threaded(k313, 8),
-                                      free_threaded(k314, 8),
-                                      free_threaded(k315, 12)};
+const std::array<VersionRow, 6> kRows{
+    k313, k314, k315, free_threaded(k313, 8), free_threaded(k314, 8), free_threaded(k315, 12)};
 
 }  // namespace
 
