@@ -143,6 +143,7 @@ const VersionRow k315{.version = 0x30f,
                       .debug_gc = 88,
                       .debug_gc_collecting = 760,
                       .config = config_315(),
+                      .runtime = {},
                       .debug_config = kConfig315,
                       .debug_runtime = kRuntime315};
 

@@ -119,7 +119,7 @@ TEST(DescribeTest, misses_a_c_library_that_is_not_known) {
   file.version = 0x30c;
   file.config.key_address = 16;
   EXPECT_EQ(describe(file, nullptr).reason, Unsupported::kCLibrary);
-  const TsdLayout glibc{WIRE_PY_STATE_KEY_GLIBC, 0x310, 16, 8};
+  const TsdLayout glibc{WIRE_PY_STATE_KEY_GLIBC, 0x310, 16, 8, 0, {}};
   const auto details = describe(file, &glibc);
   EXPECT_EQ(details.reason, Unsupported::kNone);
   EXPECT_EQ(details.route, "pthread key (glibc)");

@@ -171,7 +171,7 @@ TEST(MakeConfigTest, moves_addresses_by_the_load_bias) {
   InterpreterFile file;
   file.config.key_address = 0x1000;
   file.config.stamp_address = 0x2000;
-  const TsdLayout musl{WIRE_PY_STATE_KEY_MUSL, 0x80, 8, 0, 0};
+  const TsdLayout musl{WIRE_PY_STATE_KEY_MUSL, 0x80, 8, 0, 0, {}};
   const wire_python_config config = make_config(file, 0x7f0000000000, musl);
   EXPECT_EQ(config.key_address, 0x7f0000001000u);
   EXPECT_EQ(config.stamp_address, 0x7f0000002000u);
