@@ -60,8 +60,12 @@ class Process:
             if pipe:
                 pipe.close()
 
-    def line(self):
+    def line(self, limit_s=120):
+        """Its next line of output. It is killed if there is none in time."""
+        timer = threading.Timer(limit_s, self.child.kill)
+        timer.start()
         text = self.child.stdout.readline()
+        timer.cancel()
         assert text, "%s ended without a word" % shlex.join(self.argv)
         return text.decode("utf-8").rstrip("\n")
 
@@ -79,7 +83,7 @@ class Process:
 class Interpreter:
     def __init__(self, entry):
         self.name, self.version, self.kind = entry["name"], entry["version"], entry["kind"]
-        self.argv, self.chroot, self.free_threaded = entry["argv"], entry["chroot"], entry["free_threaded"]
+        self.argv, self.chroot, self.free_threaded = entry["argv"], entry["chroot"], entry.get("free_threaded", False)
         self.series = tuple(int(part) for part in self.version.split(".")[:2])
 
     def path(self, name):

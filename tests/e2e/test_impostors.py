@@ -35,7 +35,7 @@ def test_addresses_of_code_are_used_again(interpreter, tmp_path):
         assert all(file == name + ".py" for name, file, _ in python_frames(frames) if name.startswith("name_"))
 
 
-@pytest.mark.parametrize("version", ["3.9.1", "3.11.2", "3.12.1", "3.13.0", "3.14.0", "3.15.0", "9.9.9"])
+@pytest.mark.parametrize("version", ["3.9.1", "3.11.2", "3.15.0", "9.9.9"])
 def test_a_library_that_pretends(version, tmp_path):
     """It is profiled as what it is, native code."""
     number = "0x%02x%02x%02xf0" % tuple(int(part) for part in version.split("."))
