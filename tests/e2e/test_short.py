@@ -4,12 +4,15 @@
 import signal
 import time
 
+import pytest
+
 import harness
 from harness import Capture, RATE_HZ, count, figure, folded
 
 RATE = 499
 
 
+@pytest.mark.since(3, 8)
 def test_a_profiler_that_stands_still_misses_nothing(interpreter, tmp_path):
     """Nothing can be read from the process while it lives: all that is needed was captured by the kernel."""
     cpu_s = 0.0
