@@ -42,7 +42,7 @@ def whole_run(interpreter, tmp_path, threads, rate_hz, seconds):
 def test_foo_takes_three_quarters(interpreter, tmp_path):
     """Shares and seconds are the program's own. GIL turns are regular and so is the sampler: in a short run the two
     can fall into step, hence half a minute for one build of each version, and four points."""
-    seconds = 30 if interpreter.series in LONG_RUNS and interpreter.kind == "shared" else 12
+    seconds = 30 if interpreter.series in LONG_RUNS and interpreter.kind == "shared" else 15
     stacks, truth = whole_run(interpreter, tmp_path, threads=4, rate_hz=RATE_HZ, seconds=seconds)
     foo, bar = count(stacks, "foo"), count(stacks, "bar")
     share = foo / (foo + bar)
