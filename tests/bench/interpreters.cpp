@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -106,8 +107,11 @@ Result<std::vector<std::string>> python_command(const Interpreter& interpreter,
   std::stringstream text;
   text << file.rdbuf();
   if (!file) return Error{"cannot read the workload " + script};
+  // The modules beside it; interpreters in a root of their own have them in /workloads.
+  const std::string folder = std::filesystem::path(script).parent_path().string();
+  const std::string path = "import sys; sys.path[:0] = ['" + folder + "', '/workloads']\n";
   std::vector<std::string> command = interpreter.argv;
-  command.insert(command.end(), {"-c", text.str()});
+  command.insert(command.end(), {"-c", path + text.str()});
   command.insert(command.end(), arguments.begin(), arguments.end());
   return command;
 }

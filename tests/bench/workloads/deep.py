@@ -9,11 +9,12 @@ import sys
 import time
 
 BURN_S = 0.02
+clock = getattr(time, "monotonic", time.time)  # 2.7 has none
 
 
 def burn():
-    end = time.monotonic() + BURN_S
-    while time.monotonic() < end:
+    end = clock() + BURN_S
+    while clock() < end:
         for _ in range(2000):
             pass
     return 0
