@@ -41,8 +41,8 @@ def whole_run(interpreter, tmp_path, threads, rate_hz, seconds):
 
 def test_foo_takes_three_quarters(interpreter, tmp_path):
     """Shares and seconds are the program's own. GIL turns are regular and so is the sampler: in a short run the two
-    can fall into step, hence half a minute for one build of each version, and four points."""
-    seconds = 30 if interpreter.series in LONG_RUNS and interpreter.kind == "shared" else 15
+    can fall into step, hence half a minute for one build of each version, and four points; else six."""
+    seconds, slack = (30, 0.04) if interpreter.series in LONG_RUNS and interpreter.kind == "shared" else (15, 0.06)
     stacks, truth = whole_run(interpreter, tmp_path, threads=4, rate_hz=RATE_HZ, seconds=seconds)
     foo, bar = count(stacks, "foo"), count(stacks, "bar")
     share = foo / (foo + bar)
@@ -53,7 +53,7 @@ def test_foo_takes_three_quarters(interpreter, tmp_path):
     cpu_s = (truth["end"]["cpu_ns"] - truth["begin"]["cpu_ns"]) / 1e9
     ratio = total(stacks) / (RATE_HZ * cpu_s)
     figure("samples_over_cpu[%s]" % interpreter.name, ratio, "", "%.2f CPU-s" % cpu_s)
-    assert abs(share - expected) <= 0.04
+    assert abs(share - expected) <= slack
     assert LEAST_RATIO.get(interpreter.series, 0.97) <= ratio <= 1.03
 
 
