@@ -3,5 +3,6 @@
 #include "oncpu.bpf.c"
 #include "sched.bpf.c"
 #include "process.bpf.c"
+#include "usdt.bpf.c"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -141,6 +141,19 @@ struct {
 	__type(value, u32);
 } targets SEC(".maps");
 
+/* Threads that are between two USDT probes. */
+enum usdt_what { USDT_GC, USDT_IMPORT };
+struct usdt_thread {
+	u64 thread; /* task_thread_generation() */
+	u32 depth[2]; /* by enum usdt_what */
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1); /* resized if probes are to be attached */
+	__type(key, u32);
+	__type(value, struct usdt_thread);
+} usdt_threads SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 65536); /* resized */

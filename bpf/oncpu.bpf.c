@@ -9,6 +9,25 @@
 #include "emit.bpf.h"
 #include "task.bpf.h"
 
+static __always_inline u32 tick_usdt_state(struct usdt_thread *known, enum usdt_what what)
+{
+	return known && known->depth[what] ? WIRE_GC_RUNNING : WIRE_GC_IDLE;
+}
+
+/* What attached USDT probes have told of the thread. */
+static __always_inline void tick_usdt(struct wire_tick *t, struct task_struct *task, u32 target)
+{
+	u32 tid = t->tid;
+	struct usdt_thread *known = bpf_map_lookup_elem(&usdt_threads, &tid);
+
+	if (known && known->thread != task_thread_generation(task))
+		known = 0;
+	if (target & WIRE_TARGET_USDT_GC)
+		t->flags |= tick_usdt_state(known, USDT_GC) << WIRE_TICK_USDT_GC_SHIFT;
+	if (target & WIRE_TARGET_USDT_IMPORT)
+		t->flags |= tick_usdt_state(known, USDT_IMPORT) << WIRE_TICK_USDT_IMPORT_SHIFT;
+}
+
 /* Fills the record's head. Returns 0 if the tick is not to be sampled, with its outcome counted. */
 static __always_inline int tick_begin(struct bpf_perf_event_data *ctx, struct scratch *s,
 				      struct wire_counters *c, struct task_struct *task)
@@ -21,7 +40,8 @@ static __always_inline int tick_begin(struct bpf_perf_event_data *ctx, struct sc
 		emit_outcome(c, WIRE_OUT_IDLE);
 		return 0;
 	}
-	if (cfg_only_targets && !bpf_map_lookup_elem(&targets, &tgid)) {
+	u32 *target = cfg_only_targets ? bpf_map_lookup_elem(&targets, &tgid) : 0;
+	if (cfg_only_targets && !target) {
 		emit_outcome(c, WIRE_OUT_FILTERED);
 		return 0;
 	}
@@ -35,6 +55,8 @@ static __always_inline int tick_begin(struct bpf_perf_event_data *ctx, struct sc
 	t->leaf_lasti = 0;
 	t->weight_ns = ctx->sample_period;
 	task_comm(task, s->record.comm);
+	if (target && *target != WIRE_TARGET_SAMPLE)
+		tick_usdt(t, task, *target);
 	return 1;
 }
 

@@ -39,8 +39,11 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (struct task_struct *)ctx->args[0];
 	u32 tgid = task_get(task, tgid);
+	u32 *target = bpf_map_lookup_elem(&targets, &tgid);
 	struct wire_proc r;
 
+	if (target)
+		*target = WIRE_TARGET_SAMPLE; /* the probes were the old image's */
 	bpf_map_delete_elem(&procs, &tgid);
 	proc_fill(&r, task, WIRE_PROC_EXEC);
 	proc_send(&r);

@@ -20,6 +20,12 @@ static __always_inline u64 task_generation(struct task_struct *task)
 	return mix(mix((u32)task_get(leader, tgid), task_get(leader, start_boottime)), exec_id) | 1;
 }
 
+/* Changes with the process's generation, and when the id goes to another thread. */
+static __always_inline u64 task_thread_generation(struct task_struct *task)
+{
+	return mix(task_generation(task), task_get(task, start_boottime));
+}
+
 static __always_inline u64 task_cgroup_id(struct task_struct *task)
 {
 	if (cfg_cgroup_v1) {

@@ -107,6 +107,8 @@ enum wire_type {
 #define WIRE_TICK_GIL_SHIFT 2 /* three bits: enum wire_gil */
 #define WIRE_TICK_GC_SHIFT 5  /* two bits: enum wire_gc */
 #define WIRE_TICK_INTERPRETER 0x80u /* the upper 16 bits are the interpreter's id, 0xffff = that or more */
+#define WIRE_TICK_USDT_GC_SHIFT 9      /* two bits: enum wire_gc, by the probes of USDT, for this thread */
+#define WIRE_TICK_USDT_IMPORT_SHIFT 11 /* two bits: enum wire_gc, whether it imports a module */
 #define WIRE_TICK_TASK 0x100u       /* an asyncio task runs: 8 bytes follow, the id of its name */
 #define WIRE_TICK_INTERPRETER_SHIFT 16
 
@@ -268,6 +270,11 @@ struct wire_proc {
 WIRE_ASSERT_SIZE(struct wire_proc, 96);
 
 /* ---- map values ---------------------------------------------------------------------------------- */
+/* targets: tgid -> bits */
+#define WIRE_TARGET_SAMPLE 1u
+#define WIRE_TARGET_USDT_GC 2u     /* its probes of the collector are attached ... */
+#define WIRE_TARGET_USDT_IMPORT 4u /* ... those of imports */
+
 #define WIRE_NO_SLOT 0xffffffffu
 
 /* procs: tgid -> what the unwinders need. Compared with the running task at every sample. */

@@ -13,11 +13,12 @@
 namespace pyprof::aggregate {
 namespace {
 
-constexpr std::array<std::pair<GroupBy, const char*>, 5> kGroups{{
+constexpr std::array<std::pair<GroupBy, const char*>, 6> kGroups{{
     {GroupBy::kThread, "thread"},
     {GroupBy::kTask, "task"},
     {GroupBy::kGil, "gil"},
     {GroupBy::kGc, "gc"},
+    {GroupBy::kImport, "import"},
     {GroupBy::kInterpreter, "interpreter"},
 }};
 constexpr uint16_t kFirstWithTasks = 0x30e;  // tells the running task: CPython 3.14
@@ -80,6 +81,11 @@ const char* gc_text(model::Gc gc) {
   return gc == model::Gc::kRunning ? "running" : "idle";
 }
 
+const char* import_text(model::Import import) {
+  if (import == model::Import::kUnknown) return nullptr;
+  return import == model::Import::kRunning ? "running" : "idle";
+}
+
 std::string task_text(const model::Labels& labels) {
   if (!labels.has_task) return "";
   return labels.task.empty() ? "[unnamed]" : clean_text(labels.task, 128);
@@ -99,6 +105,8 @@ std::string group_value(const model::Profile& profile, const model::Sample& samp
       return known_or(gil_text(labels.gil));
     case GroupBy::kGc:
       return known_or(gc_text(labels.gc));
+    case GroupBy::kImport:
+      return known_or(import_text(labels.import));
     case GroupBy::kInterpreter:
       return labels.interpreter < 0 ? "[unknown]" : std::to_string(labels.interpreter);
     case GroupBy::kThread: {

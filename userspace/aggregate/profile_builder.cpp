@@ -135,7 +135,8 @@ std::size_t ProfileBuilder::RowKeyHash::operator()(const RowKey& key) const noex
 
 std::size_t ProfileBuilder::LabelsHash::operator()(const model::RawLabels& labels) const noexcept {
   const auto state = static_cast<uint64_t>(labels.gil) | static_cast<uint64_t>(labels.gc) << 8 |
-                     uint64_t{labels.interpreter} << 16;
+                     uint64_t{labels.interpreter} << 16 |
+                     static_cast<uint64_t>(labels.import) << 32;
   return std::hash<uint64_t>()(labels.task + state * 0x9e3779b97f4a7c15U);
 }
 
@@ -181,7 +182,8 @@ uint32_t ProfileBuilder::labels_index(const StackSample& sample) {
   }
   if (labels_.size() >= options_.max_labels) return 0;
   const int32_t interpreter = raw.has_interpreter ? raw.interpreter : -1;
-  labels_.push_back({raw.gil, raw.gc, interpreter, raw.has_task, std::string(sample.task)});
+  labels_.push_back(
+      {raw.gil, raw.gc, raw.import, interpreter, raw.has_task, std::string(sample.task)});
   return label_indexes_[raw] = static_cast<uint32_t>(labels_.size());
 }
 

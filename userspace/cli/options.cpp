@@ -66,8 +66,12 @@ void add_view(CLI::App& verb, SnapshotOptions& options, Raw& raw) {
   verb.add_option("--limit", options.limit, "Rows of each table of the text report")
       ->check(CLI::Range(1U, daemon::RenderRequest::kMaxLimit));
   verb.add_flag("-g,--gil", options.gil, "Only samples that hold the GIL");
-  verb.add_option("--by", raw.by, "Group by thread, task, gil, gc or interpreter")
+  verb.add_option("--by", raw.by, "Group by thread, task, gil, gc, import or interpreter")
       ->type_name("WHAT");
+  verb.add_flag(
+      "--usdt", options.usdt,
+      "Attach to CPython's probes of its collector and of imports: writes breakpoints into "
+      "the process while it runs");
   add_not_built(verb, raw, "-i,--idle", "-i/--idle");
   add_not_built(verb, raw, "-s,--subprocesses", "-s/--subprocesses");
   add_not_built(verb, raw, "-F,--function", "-F/--function");
@@ -190,9 +194,13 @@ Result<void> check_snapshot(SnapshotOptions& options, const Raw& raw) {
   if (targets > 1) return Error{"give only one of --pid, --all and a command"};
   const auto by = aggregate::parse_group(raw.by);
   if (!by) {
-    return Error{"--by: " + shown(raw.by) + " is not thread, task, gil, gc or interpreter"};
+    return Error{"--by: " + shown(raw.by) + " is not thread, task, gil, gc, import or interpreter"};
   }
   options.by = *by;
+  if (options.usdt && options.pids.empty()) return Error{"--usdt is for processes given by --pid"};
+  if (*by == aggregate::GroupBy::kImport && !options.usdt) {
+    return Error{"--by import needs --usdt, which attaches to the process's probes"};
+  }
   if (raw.duration_s > 0) options.duration_s = raw.duration_s;
   if (options.native && options.python_only) return Error{"give only one of -n and --python-only"};
   if (options.outputs.size() > 1 && !options.format.empty()) {

@@ -24,6 +24,7 @@ struct SnapshotOptions {
   bool native = false;
   bool python_only = false;
   bool gil = false;
+  bool usdt = false;  // attach to CPython's probes of the collector and of imports
   aggregate::GroupBy by = aggregate::GroupBy::kNone;
   bool full_filenames = false;
   uint32_t limit = 0;                // 0 = the report's own choice

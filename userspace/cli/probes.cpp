@@ -28,7 +28,7 @@ UsdtProbe from_json(const Json& json) {
   probe.provider = json.at("provider").get<std::string>();
   probe.name = json.at("name").get<std::string>();
   probe.file = json.at("file").get<std::string>();
-  probe.semaphore = json.at("semaphore").get<bool>();
+  probe.semaphore_address = json.at("semaphore_address").get<uint64_t>();
   probe.site_count = json.at("site_count").get<uint64_t>();
   for (const Json& site : json.at("sites")) {
     probe.sites.push_back(
@@ -53,7 +53,7 @@ std::string to_json(const std::vector<UsdtProbe>& probes) {
     all.push_back({{"provider", probe.provider},
                    {"name", probe.name},
                    {"file", probe.file},
-                   {"semaphore", probe.semaphore},
+                   {"semaphore", probe.semaphore_address != 0},
                    {"site_count", probe.site_count},
                    {"sites", std::move(sites)}});
   }
@@ -87,21 +87,24 @@ std::string probe_table(const std::vector<UsdtProbe>& probes) {
   for (const UsdtProbe& probe : probes) {
     const std::string arguments = probe.sites.empty() ? "?" : joined(probe.sites[0].arguments);
     table.add({clean_text(probe.provider, 64) + ":" + clean_text(probe.name, 64),
-               std::to_string(probe.site_count), probe.semaphore ? "yes" : "no",
+               std::to_string(probe.site_count), probe.semaphore_address != 0 ? "yes" : "no",
                clean_text(arguments, 200), clean_text(probe.file, 200)});
   }
   return table.text();
 }
 
-Result<void> list_probes(const ProbesOptions& options) {
-  if (const auto there = daemon::check_process(process::ProcFs(), options.pid); !there)
-    return there;
+Result<std::vector<UsdtProbe>> read_probes(int32_t pid) {
+  if (const auto there = daemon::check_process(process::ProcFs(), pid); !there)
+    return there.error();
   const auto helper = find_helper(kHelper);
   if (!helper) return helper.error();
-  const auto output =
-      run_helper(*helper, {std::to_string(options.pid)}, kMaxOutputBytes, kTimeoutMs);
+  const auto output = run_helper(*helper, {std::to_string(pid)}, kMaxOutputBytes, kTimeoutMs);
   if (!output) return output.error();
-  const auto probes = parse_probes(*output);
+  return parse_probes(*output);
+}
+
+Result<void> list_probes(const ProbesOptions& options) {
+  const auto probes = read_probes(options.pid);
   if (!probes) return probes.error();
   return exporter::write_output("-", options.json ? to_json(*probes) : probe_table(*probes));
 }

@@ -20,7 +20,8 @@ struct UsdtProbe {
   std::string provider;
   std::string name;
   std::string file;
-  bool semaphore = false;   // the program skips the probe until someone counts this up
+  // Virtual, in the file: the program skips the probe until someone counts this up. 0 = none.
+  uint64_t semaphore_address = 0;
   uint64_t site_count = 0;  // sites may list fewer
   std::vector<Site> sites;
 };
@@ -28,6 +29,9 @@ struct UsdtProbe {
 // Lines of JSON as pyebpf-usdt prints them. Fails at the first that it would not print; at most
 // 10,000 probes.
 [[nodiscard]] Result<std::vector<UsdtProbe>> parse_probes(std::string_view lines);
+
+// Of a process, by running pyebpf-usdt. Nothing is attached.
+[[nodiscard]] Result<std::vector<UsdtProbe>> read_probes(int32_t pid);
 
 // An aligned table with a heading; for no probe one line that says so.
 [[nodiscard]] std::string probe_table(const std::vector<UsdtProbe>& probes);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "userspace/base/clock.h"
 #include "userspace/daemon/version.h"
@@ -78,6 +79,7 @@ void Watch::clear_progress() const {
 }
 
 Result<daemon::SnapshotResult> sample_here(const daemon::SnapshotJob& job,
+                                           std::vector<model::UsdtPoint> usdt,
                                            const config::Config& config, Watch& watch) {
   engine::EngineOptions options;
   options.sampling = config.sampling;
@@ -85,6 +87,7 @@ Result<daemon::SnapshotResult> sample_here(const daemon::SnapshotJob& job,
   options.limits = config.limits;
   options.metrics = config.metrics;
   options.only_pids = job.pids;
+  options.usdt = std::move(usdt);
   options.tool_version = daemon::tool_version();
   auto engine = engine::Engine::start(options);
   if (!engine) return engine.error();

@@ -5,12 +5,14 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "userspace/base/result.h"
 #include "userspace/cli/command.h"
 #include "userspace/config/config.h"
 #include "userspace/daemon/signals.h"
 #include "userspace/daemon/snapshot_job.h"
+#include "userspace/model/usdt.h"
 #include "userspace/server/control_client.h"
 
 // The two ways to get samples: BPF programs of our own, or the daemon's.
@@ -52,7 +54,9 @@ class Watch {
   std::optional<Error> failure_;
 };
 
+// With `usdt` attached; what it names must be open.
 [[nodiscard]] Result<daemon::SnapshotResult> sample_here(const daemon::SnapshotJob& job,
+                                                         std::vector<model::UsdtPoint> usdt,
                                                          const config::Config& config,
                                                          Watch& watch);
 

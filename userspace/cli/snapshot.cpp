@@ -10,6 +10,7 @@
 #include "userspace/base/log.h"
 #include "userspace/cli/outputs.h"
 #include "userspace/cli/sampling.h"
+#include "userspace/cli/usdt.h"
 #include "userspace/daemon/guard.h"
 #include "userspace/daemon/targets.h"
 
@@ -87,6 +88,11 @@ Result<void> take_snapshot(const SnapshotOptions& options) {
     if (!allowed) return allowed;
   }
   if (const auto python = check_python(proc, options); !python) return python;
+  if (options.usdt && client->has_value()) {
+    return Error{"the daemon attaches to no USDT probes; add --no-daemon, or leave out --usdt"};
+  }
+  auto usdt = options.usdt ? plan_usdt(options.pids) : UsdtPlan{};
+  if (!usdt) return usdt.error();
   const auto signals = daemon::Signals::open({SIGINT, SIGTERM});
   if (!signals) return signals.error();
 
@@ -102,7 +108,7 @@ Result<void> take_snapshot(const SnapshotOptions& options) {
   Watch watch(*signals, command, job.duration_ns, ::isatty(STDERR_FILENO) == 1);
   const auto result = client->has_value() ? sample_by_daemon(job, **std::move(client),
                                                              config->daemon.control_socket, watch)
-                                          : sample_here(job, *config, watch);
+                                          : sample_here(job, usdt->points, *config, watch);
   watch.clear_progress();
   if (watch.failure()) return *watch.failure();
   if (!result) return result.error();

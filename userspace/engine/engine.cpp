@@ -149,6 +149,7 @@ Result<void> Engine::Impl::start() {
   auto side_band = probe::SideBand::open({});
   if (!side_band) return side_band.error();
   if (const auto attached = probe_->attach_process_events(); !attached) return attached.error();
+  if (const auto attached = probe_->attach_usdt(options_.usdt); !attached) return attached.error();
   collector_ = std::make_unique<Collector>(*probe_, std::move(*side_band), files_, publisher_,
                                            queue_, options_.only_pids);
   collector_->learn_processes();
@@ -367,8 +368,8 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineOptions& options) {
   }
   raise_file_limit();
   const bool cgroup_v1 = uses_cgroup_v1();
-  auto probe =
-      probe::Probe::load({options.limits, options.only_pids, cgroup_v1, options.time_identity});
+  auto probe = probe::Probe::load(
+      {options.limits, options.only_pids, cgroup_v1, options.time_identity, !options.usdt.empty()});
   if (!probe) return probe.error();
   auto impl = std::make_unique<Impl>(options, std::move(*probe), cgroup_v1);
   if (const auto started = impl->start(); !started) return started.error();

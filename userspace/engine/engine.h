@@ -13,6 +13,7 @@
 #include "userspace/base/result.h"
 #include "userspace/config/config.h"
 #include "userspace/model/profile.h"
+#include "userspace/model/usdt.h"
 
 // The stages from the kernel to profiles, wired and running on threads of their own: what both the
 // daemon and a snapshot without a daemon are made of. Serves no network and writes no file.
@@ -22,8 +23,9 @@ struct EngineOptions {
   config::Sampling sampling;
   config::Limits limits;
   config::Metrics metrics;
-  std::vector<int32_t> only_pids;  // sample nothing but these processes; empty = the whole host
-  bool time_identity = false;      // measure the time spent on code identities (costs a little)
+  std::vector<int32_t> only_pids;      // sample nothing but these processes; empty = the whole host
+  bool time_identity = false;          // measure the time spent on code identities (costs a little)
+  std::vector<model::UsdtPoint> usdt;  // attached while the engine lives; of `only_pids`
   std::string tool_version;
 };
 

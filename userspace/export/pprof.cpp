@@ -215,6 +215,8 @@ class Encoder {
     const char* gc = aggregate::gc_text(labels.gc);
     write_text_label(sample, "gil", gil != nullptr ? gil : "");
     write_text_label(sample, "gc", gc != nullptr ? gc : "");
+    const char* import = aggregate::import_text(labels.import);
+    write_text_label(sample, "import", import != nullptr ? import : "");
     if (labels.interpreter >= 0) write_number_label(sample, "interpreter", labels.interpreter);
     write_text_label(sample, "task", aggregate::task_text(labels));
   }

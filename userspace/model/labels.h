@@ -18,6 +18,9 @@ enum class Gil : uint8_t {
 // Whether the thread itself was in the cyclic garbage collector.
 enum class Gc : uint8_t { kUnknown, kIdle, kRunning };
 
+// Whether the thread was importing a module; known only where USDT probes are attached.
+enum class Import : uint8_t { kUnknown, kIdle, kRunning };
+
 using TaskId = uint64_t;  // equal names of asyncio tasks have the same
 
 // As the kernel sends them: cheap to copy and compare.
@@ -26,6 +29,7 @@ struct RawLabels {
 
   Gil gil = Gil::kUnknown;
   Gc gc = Gc::kUnknown;
+  Import import = Import::kUnknown;
   bool has_interpreter = false;
   bool has_task = false;  // an asyncio task runs; `task` 0 = its name could not be read
   uint16_t interpreter = 0;
@@ -44,6 +48,7 @@ struct TaskName {
 struct Labels {
   Gil gil = Gil::kUnknown;
   Gc gc = Gc::kUnknown;
+  Import import = Import::kUnknown;
   int32_t interpreter = -1;  // -1 = unknown
   bool has_task = false;
   std::string task;  // empty although there is one: its name could not be read

@@ -154,11 +154,17 @@ std::optional<T> counted(Parsed<T> parsed, std::array<uint64_t, kMalformedKinds>
 model::RawLabels labels_of(uint32_t tick_flags, uint64_t task) {
   static_assert(static_cast<int>(model::Gil::kFreeThreaded) == WIRE_GIL_FREE);
   static_assert(static_cast<int>(model::Gc::kRunning) == WIRE_GC_RUNNING);
+  static_assert(static_cast<int>(model::Import::kRunning) == WIRE_GC_RUNNING);
   const uint32_t gil = tick_flags >> WIRE_TICK_GIL_SHIFT & 7;
   const uint32_t gc = tick_flags >> WIRE_TICK_GC_SHIFT & 3;
   model::RawLabels labels;
   if (gil <= WIRE_GIL_FREE) labels.gil = static_cast<model::Gil>(gil);
   if (gc <= WIRE_GC_RUNNING) labels.gc = static_cast<model::Gc>(gc);
+  const uint32_t usdt_gc = tick_flags >> WIRE_TICK_USDT_GC_SHIFT & 3;
+  const uint32_t import = tick_flags >> WIRE_TICK_USDT_IMPORT_SHIFT & 3;
+  if (usdt_gc == WIRE_GC_IDLE || usdt_gc == WIRE_GC_RUNNING)
+    labels.gc = static_cast<model::Gc>(usdt_gc);
+  if (import <= WIRE_GC_RUNNING) labels.import = static_cast<model::Import>(import);
   labels.has_interpreter = (tick_flags & WIRE_TICK_INTERPRETER) != 0;
   if (labels.has_interpreter)
     labels.interpreter = static_cast<uint16_t>(tick_flags >> WIRE_TICK_INTERPRETER_SHIFT);

@@ -21,6 +21,8 @@
 #include "userspace/probe/decode.h"
 #include "userspace/probe/kernel_features.h"
 #include "userspace/probe/libbpf_log.h"
+#include "userspace/probe/link.h"
+#include "userspace/probe/usdt.h"
 
 namespace pyprof::probe {
 
@@ -43,11 +45,6 @@ enum Tail : uint32_t {
 struct SkeletonDeleter {
   void operator()(pyebpf* skeleton) const { pyebpf::destroy(skeleton); }
 };
-struct LinkDeleter {
-  void operator()(bpf_link* link) const { bpf_link__destroy(link); }
-};
-using Link = std::unique_ptr<bpf_link, LinkDeleter>;
-
 bool has_task_pt_regs() {
   return libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_task_pt_regs, nullptr) == 1 &&
          libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_get_current_task_btf,
@@ -153,6 +150,7 @@ struct Probe::State {
   std::vector<Link> process_links;
   std::vector<Link> account_links;
   std::vector<Link> sample_links;
+  std::vector<Link> usdt_links;
   std::optional<Ring> samples;
   std::optional<Ring> events;
   Mmap counters, rows, index, dictionary, mappings, pythons, control;
@@ -251,6 +249,7 @@ Result<std::unique_ptr<Probe>> Probe::load(const LoadOptions& options) {
   if (!state->skeleton) return load_error(errno);
   state->size_maps(options);
   state->set_tunables(options);
+  if (options.usdt) prepare_usdt(*state->skeleton);
   if (const int error = pyebpf::load(state->skeleton.get()); error != 0) return load_error(-error);
   auto cpus = pyprof::probe::online_cpus();
   if (!cpus) return cpus.error();
@@ -261,8 +260,9 @@ Result<std::unique_ptr<Probe>> Probe::load(const LoadOptions& options) {
   state->describe_maps();
   for (const int32_t pid : options.only_pids) {
     const auto key = static_cast<uint32_t>(pid);
-    const uint32_t one = 1;
-    if (bpf_map_update_elem(bpf_map__fd(state->skeleton->maps.targets), &key, &one, BPF_ANY) != 0) {
+    const uint32_t bits = WIRE_TARGET_SAMPLE;
+    if (bpf_map_update_elem(bpf_map__fd(state->skeleton->maps.targets), &key, &bits, BPF_ANY) !=
+        0) {
       return errno_error("adding pid " + std::to_string(pid) + " to the targets", errno);
     }
   }
@@ -293,6 +293,13 @@ Result<void> Probe::sample(uint32_t rate_hz) {
                             1'000'000'000 / std::max(1u, rate_hz));
   if (!links) return links.error();
   state_->sample_links = std::move(*links);
+  return {};
+}
+
+Result<void> Probe::attach_usdt(std::span<const model::UsdtPoint> points) {
+  auto links = probe::attach_usdt(*state_->skeleton, points);
+  if (!links) return links.error();
+  state_->usdt_links = std::move(*links);
   return {};
 }
 

@@ -12,6 +12,7 @@
 #include "userspace/base/result.h"
 #include "userspace/config/config.h"
 #include "userspace/model/process.h"
+#include "userspace/model/usdt.h"
 #include "userspace/probe/counter_labels.h"
 #include "userspace/probe/ring.h"
 #include "userspace/probe/tables.h"
@@ -25,6 +26,7 @@ struct LoadOptions {
   std::vector<int32_t> only_pids;  // empty = every process
   bool cgroup_v1 = false;          // cgroup ids of the cpuacct hierarchy
   bool time_identity = false;
+  bool usdt = false;  // attach_usdt() will be called
 };
 
 // CPU time of one thread since the last drain.
@@ -59,6 +61,8 @@ class Probe {
   // call that fails leaves them as they were.
   Result<void> sample(uint32_t rate_hz);
   void stop_sampling();
+  // Once, of processes in `only_pids`; see usdt.h for what it does to them. Until the Probe goes.
+  Result<void> attach_usdt(std::span<const model::UsdtPoint> points);
 
   // All processes there are, as kScan events. Empty where the kernel has no task iterator.
   std::vector<model::ProcessEvent> list_processes();

@@ -94,7 +94,7 @@ std::string probe_line(void* context, const bcc_usdt& probe, const std::string& 
   const Json line{{"provider", probe.provider},
                   {"name", probe.name},
                   {"file", path},
-                  {"semaphore", probe.semaphore != 0},
+                  {"semaphore_address", probe.semaphore},
                   {"site_count", probe.num_locations},
                   {"sites", std::move(sites)}};
   return line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -60,6 +60,13 @@ void host_account_tick(const struct host_task* running);
 void host_fork(const struct host_task* parent, const struct host_task* child);
 void host_exec(const struct host_task* task);
 void host_exit(const struct host_task* task);
+/* USDT probes that the task hits. */
+void host_import_start(const struct host_task* task);
+void host_import_done(const struct host_task* task);
+void host_gc_start(const struct host_task* task);
+void host_gc_done(const struct host_task* task);
+/* What the sampler would tell of the task: wire_tick.flags. */
+uint32_t host_usdt_flags(const struct host_task* task);
 
 /* fake_kernel.cpp: what the helpers do. 0 or a negative errno. */
 void* fake_map_lookup(const void* map, const void* key);

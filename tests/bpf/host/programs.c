@@ -140,6 +140,34 @@ void host_exit(const struct host_task* task) {
   trace(on_exit, (uintptr_t)fill(&made, task), 0, 0);
 }
 
+void host_import_start(const struct host_task* task) {
+  fill(&running, task);
+  usdt_import_start(0);
+}
+
+void host_import_done(const struct host_task* task) {
+  fill(&running, task);
+  usdt_import_done(0);
+}
+
+void host_gc_start(const struct host_task* task) {
+  fill(&running, task);
+  usdt_gc_start(0);
+}
+
+void host_gc_done(const struct host_task* task) {
+  fill(&running, task);
+  usdt_gc_done(0);
+}
+
+uint32_t host_usdt_flags(const struct host_task* task) {
+  struct wire_tick tick = {.tid = task->tid};
+
+  fill(&running, task);
+  tick_usdt(&tick, &running.task, WIRE_TARGET_USDT_GC | WIRE_TARGET_USDT_IMPORT);
+  return tick.flags;
+}
+
 uint32_t host_tail_calls(void) {
   return tail_count;
 }
@@ -180,6 +208,7 @@ const struct host_map* host_maps(uint32_t* count) {
       ARRAY(row_index, 512),       ARRAY(rows, 2048),           ARRAY(dictionary, 1),
       ARRAY(pythons, 16),          ARRAY(capture_rates, 1024),  ARRAY(cpu_slots, 1),
       ARRAY(controls, 1),          HASH(procs, HOST_HASH),      HASH(targets, HOST_HASH),
+      HASH(usdt_threads, HOST_HASH),
       HASH(cpu_time_a, HOST_HASH), HASH(cpu_time_b, HOST_HASH), HASH(stacks, HOST_LRU),
       HASH(codes, HOST_LRU),
   };

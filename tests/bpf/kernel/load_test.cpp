@@ -43,8 +43,8 @@ class Loader {
       logs_.emplace_back(kLogBytes, '\0');
       bpf_program__set_log_buf(program, logs_.back().data(), kLogBytes);
       bpf_program__set_log_level(program, kLogStatistics);
-      if (!with_optional && std::strcmp(bpf_program__name(program), kOptionalProgram) == 0)
-        bpf_program__set_autoload(program, false);
+      const bool optional = std::strcmp(bpf_program__name(program), kOptionalProgram) == 0;
+      bpf_program__set_autoload(program, with_optional || !optional);
     }
     return bpf_object__load(object_.get());
   }

@@ -12,19 +12,20 @@ namespace pyprof::cli {
 namespace {
 
 constexpr const char* kLine =
-    R"x({"provider":"python","name":"gc__start","file":"/usr/bin/python3","semaphore":true,)x"
+    R"x({"provider":"python","name":"gc__start","file":"/usr/bin/python3","semaphore_address":4660,)x"
     R"x("site_count":2,"sites":[{"address":4096,"arguments":["s32 *(sp+112)"]}]})x";
 
 TEST(ParseProbesTest, takes_what_the_helper_prints) {
-  const std::string other = R"x({"provider":"libc","name":"setjmp","file":"/l","semaphore":false,)x"
-                            R"x("site_count":0,"sites":[]})x";
+  const std::string other =
+      R"x({"provider":"libc","name":"setjmp","file":"/l","semaphore_address":0,)x"
+      R"x("site_count":0,"sites":[]})x";
   const auto probes = parse_probes(std::string(kLine) + "\n" + other + "\n");
   ASSERT_TRUE(probes) << probes.error().message;
   ASSERT_EQ(probes->size(), 2U);
   EXPECT_EQ(probes->front().provider, "libc");  // by name
   const UsdtProbe& python = probes->back();
   EXPECT_EQ(python.name, "gc__start");
-  EXPECT_TRUE(python.semaphore);
+  EXPECT_EQ(python.semaphore_address, 4660U);
   EXPECT_EQ(python.site_count, 2U);
   ASSERT_EQ(python.sites.size(), 1U);
   EXPECT_EQ(python.sites[0].address, 4096U);
