@@ -183,7 +183,7 @@ uint32_t ProfileBuilder::labels_index(const StackSample& sample) {
   if (labels_.size() >= options_.max_labels) return 0;
   const int32_t interpreter = raw.has_interpreter ? raw.interpreter : -1;
   labels_.push_back(
-      {raw.gil, raw.gc, raw.import, interpreter, raw.has_task, std::string(sample.task)});
+      {raw.gil, raw.gc, interpreter, raw.has_task, std::string(sample.task), raw.import});
   return label_indexes_[raw] = static_cast<uint32_t>(labels_.size());
 }
 

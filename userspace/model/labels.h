@@ -29,11 +29,11 @@ struct RawLabels {
 
   Gil gil = Gil::kUnknown;
   Gc gc = Gc::kUnknown;
-  Import import = Import::kUnknown;
   bool has_interpreter = false;
   bool has_task = false;  // an asyncio task runs; `task` 0 = its name could not be read
   uint16_t interpreter = 0;
   TaskId task = 0;
+  Import import = Import::kUnknown;
   bool operator==(const RawLabels&) const = default;
 };
 
@@ -48,10 +48,10 @@ struct TaskName {
 struct Labels {
   Gil gil = Gil::kUnknown;
   Gc gc = Gc::kUnknown;
-  Import import = Import::kUnknown;
   int32_t interpreter = -1;  // -1 = unknown
   bool has_task = false;
   std::string task;  // empty although there is one: its name could not be read
+  Import import = Import::kUnknown;
   bool operator==(const Labels&) const = default;
 };
 

@@ -51,6 +51,9 @@ TEST(LabelsTest, groups_say_what_is_known) {
   EXPECT_EQ(group_text(profile, profile.samples[0], GroupBy::kThread), "thread worker (8)");
   label(maker, {Gil::kHeld, Gc::kIdle, 0, true, ""});
   EXPECT_EQ(group_text(profile, profile.samples[0], GroupBy::kTask), "task [unnamed]");
+  EXPECT_EQ(group_text(profile, profile.samples[0], GroupBy::kImport), "import [unknown]");
+  label(maker, {Gil::kHeld, Gc::kIdle, 0, false, "", model::Import::kRunning});
+  EXPECT_EQ(group_text(profile, profile.samples[0], GroupBy::kImport), "import running");
 }
 
 TEST(LabelsTest, graphs_have_the_group_at_the_root_and_views_keep_it) {

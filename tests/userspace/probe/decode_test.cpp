@@ -91,6 +91,12 @@ TEST(DecoderTest, labels_come_out_of_a_ticks_flags) {
             (model::RawLabels{model::Gil::kHeld, model::Gc::kRunning, true, true, 7, 99}));
   EXPECT_EQ(labels_of(0, 99), model::RawLabels{});
   EXPECT_EQ(labels_of(7U << WIRE_TICK_GIL_SHIFT | 3U << WIRE_TICK_GC_SHIFT, 0), model::RawLabels{});
+  const auto attached =
+      labels_of(WIRE_GC_RUNNING << WIRE_TICK_GC_SHIFT | WIRE_GC_IDLE << WIRE_TICK_USDT_GC_SHIFT |
+                    WIRE_GC_RUNNING << WIRE_TICK_USDT_IMPORT_SHIFT,
+                0);
+  EXPECT_EQ(attached.gc, model::Gc::kIdle) << "the thread's own probe knows better";
+  EXPECT_EQ(attached.import, model::Import::kRunning);
   Bytes cut;
   cut.add(tick);
   EXPECT_FALSE(decoder.decode(cut.span())) << "the task is missing";
