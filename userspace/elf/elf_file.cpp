@@ -168,6 +168,9 @@ Result<ElfFile> ElfFile::from_bytes(std::vector<uint8_t> bytes) {
 bool ElfFile::position_independent() const {
   return state_->type == ET_DYN;
 }
+uint64_t ElfFile::entry() const {
+  return state_->entry;
+}
 const std::vector<Segment>& ElfFile::segments() const {
   return state_->segments;
 }

@@ -57,6 +57,7 @@ class ElfFile {
   ~ElfFile();
 
   [[nodiscard]] bool position_independent() const;  // ET_DYN
+  [[nodiscard]] uint64_t entry() const;             // address of the first instruction, 0 = none
   [[nodiscard]] const std::vector<Segment>& segments() const;
   [[nodiscard]] const std::vector<Section>& sections() const;  // empty if the headers were stripped
   [[nodiscard]] const Section* section(std::string_view name) const;

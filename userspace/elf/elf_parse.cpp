@@ -71,6 +71,7 @@ Result<void> ElfFile::State::parse() {
   const auto header = read_header(bytes);
   if (!header) return header.error();
   type = header->e_type;
+  entry = header->e_entry;
   parse_segments(*header);
   parse_sections(*header);
   parse_dynamic();
@@ -128,9 +129,9 @@ void ElfFile::State::parse_dynamic() {
   std::map<int64_t, uint64_t> values;
   const auto table = clip(bytes, header->p_offset, header->p_filesz);
   for (std::size_t i = 0; i < kMaxDynamic; i++) {
-    const auto entry = load<Elf64_Dyn>(table, i * sizeof(Elf64_Dyn));
-    if (!entry || entry->d_tag == DT_NULL) break;
-    values.emplace(entry->d_tag, entry->d_un.d_val);
+    const auto item = load<Elf64_Dyn>(table, i * sizeof(Elf64_Dyn));
+    if (!item || item->d_tag == DT_NULL) break;
+    values.emplace(item->d_tag, item->d_un.d_val);
   }
   const auto value = [&](int64_t tag) { return values.contains(tag) ? values[tag] : 0; };
   const auto names = at_address(value(DT_STRTAB), value(DT_STRSZ));

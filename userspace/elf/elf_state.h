@@ -20,6 +20,7 @@ struct ElfFile::State {
   Mmap mapping;                 // this does
   std::span<const uint8_t> bytes;
   uint16_t type = 0;  // ET_*
+  uint64_t entry = 0;
   std::vector<Elf64_Phdr> headers;
   std::vector<Segment> segments;
   std::vector<Section> sections;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "userspace/elf/cfi_rule.h"
+#include "userspace/elf/code_scan.h"
 #include "userspace/elf/eh_frame.h"
 
 namespace pyprof::elf {
@@ -56,8 +57,12 @@ uint64_t count_crowded(const UnwindTable& table) {
 
 class Builder {
  public:
-  Builder(UnwindTable& table, const EhFrame& frame, std::size_t max_rows)
-      : table_(table), frame_(frame), max_rows_(max_rows), covered_(table.first_address) {}
+  Builder(UnwindTable& table, const ElfFile& file, const EhFrame& frame, std::size_t max_rows)
+      : table_(table),
+        frame_(frame),
+        scan_(file),
+        max_rows_(max_rows),
+        covered_(table.first_address) {}
 
   void run() {
     put(table_.first_address, kNone);
@@ -74,7 +79,7 @@ class Builder {
  private:
   void add(const Fde& fde, uint64_t end) {
     if (fde.start < table_.first_address || fde.start >= end) return;
-    if (fde.start - covered_ >= kMinGapBytes) put(covered_, kNone);
+    if (fde.start - covered_ >= kMinGapBytes) fill_gap(covered_, fde.start);
     const Cie& cie = frame_.cies[fde.cie];
     if (!cie.usable) {
       table_.unsupported["cie"]++;
@@ -110,8 +115,20 @@ class Builder {
     full_ = rows.size() >= max_rows_;
   }
 
+  // Code without call frame information.
+  void fill_gap(uint64_t first, uint64_t end) {
+    put(first, kNone);
+    for (const UnwindRow& row : scan_.rows(first, end)) {
+      if (full_) return;
+      put(row.address, row.rule);
+    }
+    covered_ = end;
+  }
+
   void finish() {
     auto& rows = table_.rows;
+    if (!full_ && table_.end_address - covered_ >= kMinGapBytes)
+      fill_gap(covered_, table_.end_address);
     if (full_) {
       table_.cut = true;
       rows.back().rule = kNone;
@@ -123,6 +140,7 @@ class Builder {
 
   UnwindTable& table_;
   const EhFrame& frame_;
+  CodeScan scan_;
   std::size_t max_rows_;
   uint64_t covered_;  // end of the last function
   bool full_ = false;
@@ -141,7 +159,7 @@ Result<UnwindTable> read_unwind_table(const ElfFile& file, const UnwindLimits& l
   const auto frame = read_eh_frame(file, limits.max_fdes, table.unsupported);
   if (!frame || table.end_address == 0) return table;
   table.cut |= frame->cut;
-  Builder(table, *frame, std::clamp<std::size_t>(limits.max_rows, 2, kMaxRows)).run();
+  Builder(table, file, *frame, std::clamp<std::size_t>(limits.max_rows, 2, kMaxRows)).run();
   if (const uint64_t crowded = count_crowded(table); crowded != 0) {
     table.unsupported["crowded_page"] = crowded;
   }

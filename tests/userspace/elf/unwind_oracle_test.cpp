@@ -152,6 +152,7 @@ uint32_t rule_at(const UnwindTable& table, uint64_t address) {
 struct Tally {
   uint64_t checked = 0;
   uint64_t padding = 0;
+  uint64_t scanned = 0;
   uint64_t other = 0;
   std::map<std::string, uint64_t> mismatches;
   std::map<std::string, uint64_t> unsupported;
@@ -187,6 +188,8 @@ void check(const Oracle& oracle, const UnwindTable& table, uint64_t address, Tal
   if (ours == truth) return;
   if (truth.cfa == "none" && is_padding(oracle, address)) {
     tally.padding++;
+  } else if (truth.cfa == "none") {
+    tally.scanned++;  // see code_scan_test.cpp
   } else if (ours.cfa == "other" && beyond_format(truth)) {
     tally.other++;
     tally.unsupported[truth.cfa + " / " + truth.rbp]++;
@@ -219,7 +222,8 @@ void compare(const std::string& path, int samples, Tally& tally) {
 
 void report(const std::string& what, const Tally& tally) {
   std::cout << what << ": " << tally.checked << " addresses, " << tally.padding
-            << " in padding without a row, " << tally.other << " not expressible ("
+            << " in padding without a row, " << tally.scanned << " without call frame information, "
+            << tally.other << " not expressible ("
             << 100.0 * static_cast<double>(tally.other) /
                    static_cast<double>(std::max<uint64_t>(tally.checked, 1))
             << " %)\n";
