@@ -17,7 +17,7 @@ namespace pyprof::elf {
 class CodeScan {
  public:
   // Of one file; a stretch of code that goes beyond is left out.
-  static constexpr uint64_t kMaxBytes = 2 << 20;
+  static constexpr uint64_t kMaxBytes = 1 << 20;
 
   explicit CodeScan(const ElfFile& file);
 
