@@ -2,6 +2,7 @@
 """Native programs built without frame pointers, recursion across libraries, and libraries that come and go."""
 
 import json
+import os
 
 import pytest
 
@@ -61,3 +62,13 @@ def test_non_python_has_no_python_view(native_rec, tmp_path):
             done = harness.run("snapshot", "--pid", target.pid, "-d", 1, flag, "-f", "folded", "-o", tmp_path / "x")
             assert done.returncode == harness.EXIT_NOT_SUPPORTED, done.stderr
             assert str(target.pid) in done.stderr
+
+
+def test_generated_code_is_named_by_the_perf_map(tmp_path):
+    program = harness.compile_cpp("jit.cpp", tmp_path / "jit")
+    with Process([program, "20"]) as target:
+        assert target.line() == "ready"
+        stacks = folded(snapshot(target.pid, tmp_path / "jit.folded", seconds=1))
+        os.unlink("/tmp/perf-%d.map" % target.pid)
+    leaves = {frames[-1]: n for frames, n in stacks}
+    assert leaves["count down:twice [jit]"] >= 0.95 * total(stacks), leaves

@@ -85,7 +85,7 @@ class Engine::Impl {
         probe_(std::move(probe)),
         tables_(probe_->table_memory()),
         directory_(cgroup_v1),
-        catalog_(files_, tables_),
+        catalog_(files_, tables_, directory_),
         publisher_(*probe_, tables_, files_, catalog_, directory_),
         queue_(kQueuedBatches),
         aggregator_(

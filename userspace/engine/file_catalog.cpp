@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "userspace/process/root_files.h"
 #include "userspace/python/describe.h"
 
 namespace pyprof::engine {
@@ -63,6 +64,13 @@ model::Module FileCatalog::module(model::FileId id) {
 bool FileCatalog::is_interpreter(model::FileId id) {
   const auto* file = find(id);
   return file != nullptr && file->interpreter.has_value();
+}
+
+Fd FileCatalog::open_perf_map(model::ProcessId process) {
+  const auto info = directory_.describe(process, 0);
+  if (info.pid == 0 || directory_.live_process(info.pid) != process) return Fd();
+  const int32_t known_as = info.namespace_pid != 0 ? info.namespace_pid : info.pid;
+  return process::open_perf_map(process::ProcFs(), info.pid, known_as);
 }
 
 uint64_t FileCatalog::unplaced() const {

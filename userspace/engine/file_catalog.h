@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "userspace/elf/unwind_table.h"
+#include "userspace/engine/process_directory.h"
 #include "userspace/probe/tables.h"
 #include "userspace/process/file_table.h"
 #include "userspace/python/interpreter.h"
@@ -33,8 +34,9 @@ class FileCatalog : public symbolize::FileOpener {
  public:
   static constexpr std::size_t kMaxOpenFiles = 4096;
 
-  FileCatalog(process::FileTable& files, probe::TableStore& tables)
-      : files_(files), tables_(tables) {}
+  FileCatalog(process::FileTable& files, probe::TableStore& tables,
+              const ProcessDirectory& directory)
+      : files_(files), tables_(tables), directory_(directory) {}
 
   // Publishing thread: what is known of the file; nullptr = load() it first.
   [[nodiscard]] const LoadedFile* find(model::FileId id) const;
@@ -45,6 +47,7 @@ class FileCatalog : public symbolize::FileOpener {
   std::optional<elf::ElfFile> open(model::FileId id) override;
   model::Module module(model::FileId id) override;
   bool is_interpreter(model::FileId id) override;
+  Fd open_perf_map(model::ProcessId process) override;
 
   // Files whose rows found no room in the kernel's table.
   [[nodiscard]] uint64_t unplaced() const;
@@ -54,6 +57,7 @@ class FileCatalog : public symbolize::FileOpener {
 
   process::FileTable& files_;
   probe::TableStore& tables_;
+  const ProcessDirectory& directory_;
   elf::RuleDictionary dictionary_;
   mutable std::mutex mutex_;  // guards what follows; entries never move or go
   std::unordered_map<model::FileId, std::unique_ptr<LoadedFile>> loaded_;

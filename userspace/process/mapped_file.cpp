@@ -18,6 +18,7 @@
 
 #include "userspace/elf/elf_file.h"
 #include "userspace/process/proc_maps.h"
+#include "userspace/process/root_files.h"
 
 namespace pyprof::process {
 namespace {
@@ -27,21 +28,6 @@ constexpr int kPathOnly = O_PATH | O_CLOEXEC;
 uint64_t page_bytes() {
   static const auto bytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   return bytes;
-}
-
-std::optional<struct stat> regular_file(const Fd& fd) {
-  struct stat status {};
-  if (!fd.valid() || ::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
-    return std::nullopt;
-  }
-  return status;
-}
-
-// Opening by O_PATH first keeps us from opening devices and FIFOs, which can have side effects.
-Fd open_for_reading(const Fd& path_only) {
-  if (!regular_file(path_only)) return Fd();
-  const std::string link = "/proc/self/fd/" + std::to_string(path_only.get());
-  return Fd(::open(link.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
 }
 
 std::string build_id_of(const Fd& fd) {
@@ -95,16 +81,8 @@ Fd open_by_map_files(const ProcFs& proc, int32_t pid, const model::Mapping& mapp
   return open_by_current_range(proc, pid, mapping);
 }
 
-// The path is the process's text: ".." and absolute symbolic links must not leave its root.
 Fd open_in_root(const ProcFs& proc, int32_t pid, const model::Mapping& mapping) {
-  const Fd root(::open(proc.path(pid, "root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!root.valid()) return Fd();
-  open_how how{};
-  how.flags = kPathOnly;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-  const Fd found(static_cast<int>(
-      ::syscall(SYS_openat2, root.get(), mapping.path.c_str(), &how, sizeof(how))));
-  Fd file = open_for_reading(found);
+  Fd file = open_in(open_root(proc, pid), mapping.path);
   return is_the_mapped_file(file, mapping) ? std::move(file) : Fd();
 }
 

@@ -204,6 +204,20 @@ Result<int32_t> ProcFs::namespace_pid(int32_t pid) const {
   return to_number<int32_t>(line).value_or(pid);
 }
 
+Result<uint32_t> ProcFs::user_id(int32_t pid) const {
+  const auto text = read(pid, "status", kMaxStatusBytes);
+  if (!text) return text.error();
+  constexpr std::string_view kName = "\nUid:\t";
+  const auto at = text->find(kName);
+  const Error unreadable{"reading the user of process " + std::to_string(pid)};
+  if (at == std::string::npos) return unreadable;
+  auto line = std::string_view(*text).substr(at + kName.size());
+  line.remove_prefix(std::min(line.size(), line.find('\t') + 1));  // the real one comes first
+  const auto user = to_number<uint32_t>(line.substr(0, line.find('\t')));
+  if (!user) return unreadable;
+  return *user;
+}
+
 Result<ExecutableMappings> ProcFs::maps(int32_t pid) const {
   MapsCollector collector;
   const int failure =

@@ -51,6 +51,8 @@ class ProcFs {
   [[nodiscard]] Result<std::vector<std::string>> command(int32_t pid) const;
   // The pid in the innermost PID namespace of the process; also for a thread id.
   [[nodiscard]] Result<int32_t> namespace_pid(int32_t pid) const;
+  // The effective user id, as we see it.
+  [[nodiscard]] Result<uint32_t> user_id(int32_t pid) const;
   [[nodiscard]] Result<ExecutableMappings> maps(int32_t pid) const;
   // Text of /proc/PID/cgroup.
   [[nodiscard]] Result<std::string> cgroup(int32_t pid) const;

@@ -26,6 +26,8 @@ class FileOpener {
   virtual model::Module module(model::FileId file) = 0;
   // The file holds CPython's own code: libpython or the python executable.
   virtual bool is_interpreter(model::FileId file) = 0;
+  // What a JIT compiler says of its code (perf_map.h); invalid if there is none.
+  virtual Fd open_perf_map(model::ProcessId process) = 0;
 };
 
 struct NativeSymbol {

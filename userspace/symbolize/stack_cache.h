@@ -29,6 +29,8 @@ struct PreparedStack {
   bool incomplete = false;  // a code object that may still come would improve it
   uint64_t codes_seen = 0;  // code objects added before it was made
   uint64_t made_ns = 0;
+  bool has_jit = false;      // a frame in memory without a file
+  uint64_t jit_version = 0;  // of the perf map it was named from
   std::unordered_map<uint64_t, uint32_t>
       stack_ids;  // (leaf frame << 32 | Python leaf frame) -> stack
 };

@@ -24,6 +24,7 @@ constexpr uint64_t kRemakeNs = 100'000'000;
 // What the kernel could not capture at a stack's first sight is read within this time or never.
 constexpr uint64_t kImproveNs = 500'000'000;
 constexpr std::size_t kMaxStackIdsPerStack = 4096;
+constexpr const char* kJitModule = "[jit]";
 constexpr const char* kOverflowName = "[truncated: frame_table_full]";
 
 model::Frame marker(std::string text) {
@@ -73,11 +74,14 @@ Symbolizer::Symbolizer(FileOpener& opener, KernelSymbols& kernel, SymbolizerLimi
     : opener_(opener),
       kernel_symbols_(kernel),
       native_symbols_(opener, limits.native),
+      perf_maps_([this](model::ProcessId process) { return opener_.open_perf_map(process); },
+                 limits.perf_map),
       codes_(limits.code),
       raw_stacks_(limits.raw_stack_bytes),
       frames_(marker(kOverflowName), limits.max_frames),
       stacks_({{0}}, limits.max_stacks, limits.max_frame_ids),
       native_ids_(limits.max_positions),
+      jit_ids_(limits.max_positions),
       python_ids_(limits.max_positions),
       kernel_ids_(limits.max_positions) {}
 
@@ -97,6 +101,7 @@ void Symbolizer::start_epoch() {
   frames_.reset();
   stacks_.reset();
   native_ids_.clear();
+  jit_ids_.clear();
   python_ids_.clear();
   kernel_ids_.clear();
   modules_.clear();
@@ -109,6 +114,8 @@ void Symbolizer::process_exited(model::ProcessId process, uint64_t now_ns) {
 
 void Symbolizer::expire(uint64_t now_ns) {
   const auto expired = codes_.expire(now_ns);
+  for (const model::ProcessId process : expired)
+    perf_maps_.forget(process);
   if (!expired.empty()) {
     raw_stacks_.drop_processes({expired.begin(), expired.end()});
   }
@@ -146,8 +153,10 @@ std::optional<SymbolizedSample> Symbolizer::symbolize(const model::RawSample& sa
 
 const PreparedStack& Symbolizer::prepare(StackCache::Entry& entry, uint64_t now_ns) {
   const auto is_stale = [&](const PreparedStack& prepared) {
-    return prepared.incomplete && prepared.codes_seen != codes_added_ &&
-           now_ns - prepared.made_ns >= kRemakeNs;
+    if (now_ns - prepared.made_ns < kRemakeNs) return false;
+    if (prepared.incomplete && prepared.codes_seen != codes_added_) return true;
+    return prepared.has_jit &&
+           prepared.jit_version != perf_maps_.refresh(entry.raw.process, now_ns);
   };
   if (!entry.prepared || entry.epoch != epoch_ || is_stale(*entry.prepared)) {
     entry.prepared = make_prepared(entry.raw, now_ns);
@@ -211,7 +220,18 @@ void Symbolizer::append_native(const model::RawStack& raw, const std::vector<Mer
       prepared.leaf_beside_eval = site.beside_eval;
     }
   }
-  prepared.frames.push_back(native_frame(native.where, site, now_ns));
+  if (native.where.file != 0) {
+    prepared.frames.push_back(native_frame(native.where, site, now_ns));
+    return;
+  }
+  if (!prepared.has_jit) {
+    prepared.has_jit = true;
+    prepared.jit_version = perf_maps_.refresh(raw.process, now_ns);
+  }
+  const uint64_t pc = native.where.pc - (site.exact ? 0 : 1);
+  prepared.frames.push_back(jit_frame(raw.process, pc, site, prepared.jit_version));
+  const bool named = !frames_.at(prepared.frames.back()).function.empty();
+  prepared.incomplete = prepared.incomplete || (prepared.jit_version != 0 && !named);
 }
 
 void Symbolizer::append_python(const model::RawStack& raw, uint32_t index,
@@ -241,6 +261,9 @@ uint32_t Symbolizer::leaf_frame(const PreparedStack& prepared, const model::RawS
     return kernel_frame(sample.leaf.pc, true, sample.time_ns);
   }
   const Site site{true, prepared.leaf_runs_python, prepared.leaf_beside_eval};
+  if (sample.leaf.file == 0) {
+    return jit_frame(sample.process, sample.leaf.pc, site, prepared.jit_version);
+  }
   return native_frame(sample.leaf, site, sample.time_ns);
 }
 
@@ -281,22 +304,37 @@ uint32_t Symbolizer::native_frame(const model::NativeAddress& where, const Site&
 model::Frame Symbolizer::make_native_frame(model::FileId file, uint64_t address, const Site& site,
                                            uint64_t now_ns) {
   model::Frame frame;
-  frame.address = address;
-  bool internal = site.runs_python;
-  if (file == 0) {
-    // Code without a file next to the eval loop is CPython's: perf trampolines or its JIT.
-    internal = internal || site.beside_eval;
-  } else {
-    const NativeSymbol& symbol = native_symbols_.find(file, address, now_ns);
-    internal = internal || (opener_.is_interpreter(file) &&
-                            (symbol.raw.empty() || is_interpreter_internal(symbol.raw)));
-    frame.function = symbol.function;
-    frame.address = symbol.start;
-    frame.module = module_number(file);
-    frame.file = modules_[frame.module - 1].path;
-  }
+  const NativeSymbol& symbol = native_symbols_.find(file, address, now_ns);
+  const bool internal =
+      site.runs_python ||
+      (opener_.is_interpreter(file) && (symbol.raw.empty() || is_interpreter_internal(symbol.raw)));
+  frame.function = symbol.function;
+  frame.address = symbol.start;
+  frame.module = module_number(file);
+  frame.file = modules_[frame.module - 1].path;
   frame.kind = internal ? model::FrameKind::kInterpreter : model::FrameKind::kNative;
   return frame;
+}
+
+uint32_t Symbolizer::jit_frame(model::ProcessId process, uint64_t pc, const Site& site,
+                               uint64_t version) {
+  // Next to the eval loop it is CPython's: perf trampolines or its JIT.
+  const bool internal = site.runs_python || site.beside_eval;
+  const FrameIdCache::Key key{process, pc, version << 1 | (internal ? 1u : 0u)};
+  if (const uint32_t* known = jit_ids_.find(key)) {
+    return *known;
+  }
+  model::Frame frame;
+  frame.kind = internal ? model::FrameKind::kInterpreter : model::FrameKind::kNative;
+  frame.address = pc;
+  if (const auto hit = perf_maps_.find(process, pc)) {
+    frame.function = hit->name;
+    frame.address = hit->start;
+    frame.module = module_number(0);
+  }
+  const uint32_t id = frames_.intern(std::move(frame));
+  jit_ids_.add(key, id);
+  return id;
 }
 
 uint32_t Symbolizer::kernel_frame(uint64_t address, bool exact, uint64_t now_ns) {
@@ -348,7 +386,7 @@ uint32_t Symbolizer::module_number(model::FileId file) {
   const auto [known, is_new] =
       module_numbers_.try_emplace(file, static_cast<uint32_t>(modules_.size() + 1));
   if (is_new) {
-    modules_.push_back(opener_.module(file));
+    modules_.push_back(file == 0 ? model::Module{kJitModule, ""} : opener_.module(file));
   }
   return known->second;
 }

@@ -13,6 +13,7 @@
 #include "userspace/symbolize/kernel_symbols.h"
 #include "userspace/symbolize/merge.h"
 #include "userspace/symbolize/native_symbols.h"
+#include "userspace/symbolize/perf_map.h"
 #include "userspace/symbolize/stack_cache.h"
 #include "userspace/symbolize/tables.h"
 
@@ -27,6 +28,7 @@ struct SymbolizerLimits {
   std::size_t max_frame_ids = 4'000'000;  // sum of the depths of all stacks, 4 bytes each
   std::size_t max_positions = 65'536;     // remembered per kind: native, Python, kernel
   NativeSymbolLimits native = {};
+  PerfMapLimits perf_map = {};
   CodeCacheLimits code = {};
 };
 
@@ -90,6 +92,7 @@ class Symbolizer {
   uint32_t stack_id(StackCache::Entry& entry, uint32_t leaf, uint32_t python_leaf);
 
   uint32_t native_frame(const model::NativeAddress& where, const Site& site, uint64_t now_ns);
+  uint32_t jit_frame(model::ProcessId process, uint64_t pc, const Site& site, uint64_t version);
   model::Frame make_native_frame(model::FileId file, uint64_t address, const Site& site,
                                  uint64_t now_ns);
   uint32_t kernel_frame(uint64_t address, bool exact, uint64_t now_ns);
@@ -102,11 +105,13 @@ class Symbolizer {
   FileOpener& opener_;
   KernelSymbols& kernel_symbols_;
   NativeSymbols native_symbols_;
+  PerfMaps perf_maps_;
   CodeCache codes_;
   StackCache raw_stacks_;
   FrameTable frames_;
   StackTable stacks_;
   FrameIdCache native_ids_;
+  FrameIdCache jit_ids_;
   FrameIdCache python_ids_;
   FrameIdCache kernel_ids_;
   std::vector<model::Module> modules_;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <fcntl.h>
+
 #include <initializer_list>
 #include <map>
 #include <optional>
@@ -69,7 +71,12 @@ class FakeOpener : public FileOpener {
   model::Module module(model::FileId file) override { return {files[file].path, "build-id"}; }
   bool is_interpreter(model::FileId file) override { return files[file].interpreter; }
 
+  Fd open_perf_map(model::ProcessId process) override {
+    return Fd(::open(perf_maps[process].c_str(), O_RDONLY | O_CLOEXEC));
+  }
+
   std::map<model::FileId, File> files;
+  std::map<model::ProcessId, std::string> perf_maps;
   int opens = 0;
 };
 

@@ -302,6 +302,29 @@ TEST_F(SymbolizerTest, perf_trampoline_beside_the_eval_loop_is_internal) {
       << "generated code that is called like an extension is shown";
 }
 
+TEST_F(SymbolizerTest, jit_code_is_named_by_the_perf_map_as_of_now) {
+  const std::string path = testing::TempDir() + "symbolizer_perf_map." + std::to_string(getpid());
+  std::ofstream(path) << "7f0000001000 100 hot.js:1\n";
+  opener_.perf_maps[kProcess] = path;
+  model::RawStack stack;
+  stack.key = 9;
+  stack.process = kProcess;
+  stack.time_ns = kSecond;
+  stack.native = {native_in(0, 0x7f0000001010, 0x100), native_in(0, 0x7f0000002000, 0)};
+  symbolizer_->add_stack(stack);
+  auto first = symbolizer_->symbolize(sample_of(stack));
+  EXPECT_EQ(frames_of(*first), (Names{"native:hot.js:1", "native:"}));
+  EXPECT_TRUE(first->may_improve);
+  const auto& frame = symbolizer_->frame(symbolizer_->stack(first->stack_id).frames[0]);
+  EXPECT_EQ(symbolizer_->module(frame.module - 1).path, "[jit]");
+  EXPECT_EQ(frame.address, 0x7f0000001000u);
+  // The caller returns to the first byte after its function; the other address is used again.
+  std::ofstream(path, std::ios::app) << "7f0000001f00 100 caller.js:2\n7f0000001000 80 new.js:3\n";
+  const auto later = symbolizer_->symbolize(sample_of(stack), 2 * kSecond);
+  EXPECT_EQ(frames_of(*later), (Names{"native:new.js:3", "native:caller.js:2"}));
+  std::filesystem::remove(path);
+}
+
 TEST_F(SymbolizerTest, new_epoch_starts_with_empty_tables_and_keeps_the_stacks) {
   add_sort_stack();
   const auto names = frames_of(*symbolizer_->symbolize(sample_of(sort_stack())));
