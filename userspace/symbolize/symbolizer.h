@@ -80,7 +80,11 @@ class Symbolizer {
   }
 
  private:
-  struct Site;  // how a native frame stands in its stack
+  struct Site {                // how a native frame stands in its stack
+    bool exact = false;        // the address is the instruction itself, not the one after a call
+    bool runs_python = false;  // an eval activation with Python frames of its own
+    bool beside_eval = false;  // next to such an activation
+  };
 
   const PreparedStack& prepare(StackCache::Entry& entry, uint64_t now_ns);
   PreparedStack make_prepared(const model::RawStack& raw, uint64_t now_ns);
