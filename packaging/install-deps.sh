@@ -18,7 +18,7 @@ for option in "$@"; do
 done
 [ $# -gt 0 ] || want_build=1 want_test=1
 
-build=(g++ make cmake ninja-build pkg-config libbpf-dev libelf-dev libdw-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
+build=(g++ make cmake ninja-build pkg-config libbpf-dev libelf-dev libdw-dev liblzma-dev libyaml-cpp-dev libspdlog-dev libfmt-dev
   prometheus-cpp-dev libcli11-dev libmicrohttpd-dev zlib1g-dev libprotozero-dev nlohmann-json3-dev libiberty-dev
   libcap-dev libzydis-dev ccache python3 binutils libbpfcc-dev)
 tests=(libgtest-dev libbenchmark-dev prometheus qemu-system-x86 busybox-static python3-pytest cpio xz-utils

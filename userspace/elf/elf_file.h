@@ -84,6 +84,9 @@ class ElfFile {
   [[nodiscard]] std::optional<Symbol> find_symbol(std::string_view name) const;
   // All defined FUNC, IFUNC and OBJECT symbols of both tables, unsorted, at most `limit`.
   [[nodiscard]] std::vector<Symbol> symbols(std::size_t limit) const;
+  // The same of .symtab alone: all that is true in a separate debug file, whose segments aren't
+  // there.
+  [[nodiscard]] std::vector<Symbol> static_symbols(std::size_t limit) const;
 
  private:
   struct State;

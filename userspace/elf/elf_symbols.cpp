@@ -81,4 +81,11 @@ std::vector<Symbol> ElfFile::symbols(std::size_t limit) const {
   return out;
 }
 
+std::vector<Symbol> ElfFile::static_symbols(std::size_t limit) const {
+  std::vector<Symbol> out;
+  std::size_t name_bytes = 0;
+  append_symbols(state_->static_symbols, limit, name_bytes, out);
+  return out;
+}
+
 }  // namespace pyprof::elf

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
+
+#include "userspace/elf/debug_files.h"
 
 namespace pyprof::elf {
 namespace {
@@ -60,7 +63,18 @@ uint64_t end_of_range(const std::vector<Range>& ranges, uint64_t address) {
 }  // namespace
 
 SymbolTable SymbolTable::from_file(const ElfFile& file, std::size_t limit) {
+  if (const auto packed = mini_debug_info(file)) return from_files(file, *packed, limit);
+  return make(file, file.symbols(limit));
+}
+
+SymbolTable SymbolTable::from_files(const ElfFile& file, const ElfFile& debug, std::size_t limit) {
   std::vector<Symbol> symbols = file.symbols(limit);
+  const std::vector<Symbol> others = debug.static_symbols(limit - symbols.size());
+  symbols.insert(symbols.end(), others.begin(), others.end());
+  return make(file, std::move(symbols));
+}
+
+SymbolTable SymbolTable::make(const ElfFile& file, std::vector<Symbol> symbols) {
   std::erase_if(symbols, [](const Symbol& s) { return s.type == STT_OBJECT; });
   std::sort(symbols.begin(), symbols.end(), preferred);
   const std::vector<Range> ranges = limits_of(file);

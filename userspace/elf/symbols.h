@@ -20,8 +20,11 @@ class SymbolTable {
     uint64_t bytes = 0;  // 0 = size unknown
   };
 
-  // At most `limit` symbols; the rest is dropped.
+  // At most `limit` symbols; the rest is dropped. With those of .gnu_debugdata.
   static SymbolTable from_file(const ElfFile& file, std::size_t limit = 2'000'000);
+  // Also with those of the file's separate debug file, instead of .gnu_debugdata.
+  static SymbolTable from_files(const ElfFile& file, const ElfFile& debug,
+                                std::size_t limit = 2'000'000);
 
   // The function that contains the address. Aliases: the global, shortest, first by name wins.
   [[nodiscard]] std::optional<Hit> find(uint64_t address) const;
@@ -34,6 +37,7 @@ class SymbolTable {
     uint32_t size;  // bit 31: a guess, up to the next symbol
     uint32_t name;  // offset in names_, ends with a NUL
   };
+  static SymbolTable make(const ElfFile& file, std::vector<Symbol> symbols);
   [[nodiscard]] Hit hit(const Entry& entry) const;
 
   std::vector<Entry> entries_;

@@ -3,10 +3,25 @@
 
 #include <fcntl.h>
 
+#include "userspace/process/debug_file.h"
 #include "userspace/process/root_files.h"
 #include "userspace/python/describe.h"
 
 namespace pyprof::engine {
+namespace {
+
+Fd our_root() {
+  return Fd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+std::optional<elf::ElfFile> parse(Fd fd) {
+  if (!fd.valid()) return std::nullopt;
+  auto elf = elf::ElfFile::open(std::move(fd));
+  if (!elf) return std::nullopt;
+  return std::move(*elf);
+}
+
+}  // namespace
 
 const LoadedFile* FileCatalog::find(model::FileId id) const {
   const std::lock_guard lock(mutex_);
@@ -27,32 +42,39 @@ void FileCatalog::read(LoadedFile& file, const elf::ElfFile& elf) {
   if (!file.placement) ++unplaced_;
 }
 
-const LoadedFile& FileCatalog::load(model::FileId id, Fd fd) {
+const LoadedFile& FileCatalog::load(model::FileId id, Fd fd, int32_t pid) {
   auto file = std::make_unique<LoadedFile>();
   const auto info = files_.info(id);
+  const std::string path = info ? info->path : std::string();
   Fd kept(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
   const auto elf = elf::ElfFile::open(std::move(fd));
-  file->interpreter = python::inspect_mapped(elf, info ? info->path : std::string());
-  if (elf) read(*file, *elf);
+  file->interpreter = python::inspect_mapped(elf, path);
+  Fd debug;
+  if (elf) {
+    read(*file, *elf);
+    debug = process::find_debug_file(process::open_root(process::ProcFs(), pid), path, *elf);
+    if (!debug.valid()) debug = process::find_debug_file(our_root(), path, *elf);
+  }
   const std::lock_guard lock(mutex_);
   if (kept.valid() && open_.size() < kMaxOpenFiles) open_.emplace(id, std::move(kept));
+  if (debug.valid() && debug_.size() < kMaxDebugFiles) debug_.emplace(id, std::move(debug));
   auto& slot = loaded_[id];
   slot = std::move(file);
   return *slot;
 }
 
+Fd FileCatalog::duplicate(const Files& files, model::FileId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = files.find(id);
+  return it == files.end() ? Fd() : Fd(::fcntl(it->second.get(), F_DUPFD_CLOEXEC, 3));
+}
+
 std::optional<elf::ElfFile> FileCatalog::open(model::FileId id) {
-  Fd fd;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto it = open_.find(id);
-    if (it == open_.end()) return std::nullopt;
-    fd.reset(::fcntl(it->second.get(), F_DUPFD_CLOEXEC, 3));
-  }
-  if (!fd.valid()) return std::nullopt;
-  auto elf = elf::ElfFile::open(std::move(fd));
-  if (!elf) return std::nullopt;
-  return std::move(*elf);
+  return parse(duplicate(open_, id));
+}
+
+std::optional<elf::ElfFile> FileCatalog::open_debug(model::FileId id) {
+  return parse(duplicate(debug_, id));
 }
 
 model::Module FileCatalog::module(model::FileId id) {

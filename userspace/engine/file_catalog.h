@@ -33,6 +33,7 @@ struct LoadedFile {
 class FileCatalog : public symbolize::FileOpener {
  public:
   static constexpr std::size_t kMaxOpenFiles = 4096;
+  static constexpr std::size_t kMaxDebugFiles = 1024;
 
   FileCatalog(process::FileTable& files, probe::TableStore& tables,
               const ProcessDirectory& directory)
@@ -40,11 +41,13 @@ class FileCatalog : public symbolize::FileOpener {
 
   // Publishing thread: what is known of the file; nullptr = load() it first.
   [[nodiscard]] const LoadedFile* find(model::FileId id) const;
-  // Publishing thread: reads a file; may take 100 ms for a big one.
-  const LoadedFile& load(model::FileId id, Fd fd);
+  // Publishing thread: reads a file; may take 100 ms
+  // for a big one. A separate debug file is looked for as process `pid` sees it, then as we do.
+  const LoadedFile& load(model::FileId id, Fd fd, int32_t pid);
 
   // Any thread.
   std::optional<elf::ElfFile> open(model::FileId id) override;
+  std::optional<elf::ElfFile> open_debug(model::FileId id) override;
   model::Module module(model::FileId id) override;
   bool is_interpreter(model::FileId id) override;
   Fd open_perf_map(model::ProcessId process) override;
@@ -53,7 +56,10 @@ class FileCatalog : public symbolize::FileOpener {
   [[nodiscard]] uint64_t unplaced() const;
 
  private:
+  using Files = std::unordered_map<model::FileId, Fd>;
   void read(LoadedFile& file, const elf::ElfFile& elf);
+  // A descriptor of its own, invalid if the file is not among them.
+  [[nodiscard]] Fd duplicate(const Files& files, model::FileId id) const;
 
   process::FileTable& files_;
   probe::TableStore& tables_;
@@ -61,7 +67,8 @@ class FileCatalog : public symbolize::FileOpener {
   elf::RuleDictionary dictionary_;
   mutable std::mutex mutex_;  // guards what follows; entries never move or go
   std::unordered_map<model::FileId, std::unique_ptr<LoadedFile>> loaded_;
-  std::unordered_map<model::FileId, Fd> open_;
+  Files open_;
+  Files debug_;  // separate debug files
   uint64_t unplaced_ = 0;
 };
 

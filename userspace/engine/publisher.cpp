@@ -281,7 +281,7 @@ const LoadedFile* Publisher::file_of(const Job& job, const process::MappedRange&
     return nullptr;
   }
   auto fd = process::open_mapping(proc_, job.state.pid, mapping);
-  return fd ? &catalog_.load(binding->file, std::move(*fd)) : nullptr;
+  return fd ? &catalog_.load(binding->file, std::move(*fd), job.state.pid) : nullptr;
 }
 
 // Returns false if a file has to be read first; then what there is is in `mappings`.

@@ -63,7 +63,9 @@ void NativeSymbols::load(File& file, uint64_t now_ns) {
   file.read_ns = now_ns;
   forget_addresses(file);
   if (const auto opened = opener_.open(file.id)) {
-    file.table = elf::SymbolTable::from_file(*opened);
+    const auto debug = opener_.open_debug(file.id);
+    file.table = debug ? elf::SymbolTable::from_files(*opened, *debug)
+                       : elf::SymbolTable::from_file(*opened);
     charge(file, file.table->bytes());
   }
 }

@@ -20,8 +20,10 @@ namespace pyprof::symbolize {
 class FileOpener {
  public:
   virtual ~FileOpener() = default;
-  // The file with the best symbols for it, or a copy of the vdso; nothing if it can't be read.
+  // The file itself, or a copy of the vdso; nothing if it can't be read.
   virtual std::optional<elf::ElfFile> open(model::FileId file) = 0;
+  // Its separate debug file, checked to be its own; nothing if there is none.
+  virtual std::optional<elf::ElfFile> open_debug(model::FileId file) = 0;
   // As reports show it; an empty path if unknown.
   virtual model::Module module(model::FileId file) = 0;
   // The file holds CPython's own code: libpython or the python executable.

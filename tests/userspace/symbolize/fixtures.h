@@ -58,11 +58,19 @@ class FakeOpener : public FileOpener {
   struct File {
     std::string path;
     bool interpreter = false;
+    std::string debug_path = {};
   };
 
   std::optional<elf::ElfFile> open(model::FileId file) override {
     ++opens;
     auto opened = elf::ElfFile::open_path(files[file].path);
+    if (!opened) {
+      return std::nullopt;
+    }
+    return std::move(*opened);
+  }
+  std::optional<elf::ElfFile> open_debug(model::FileId file) override {
+    auto opened = elf::ElfFile::open_path(files[file].debug_path);
     if (!opened) {
       return std::nullopt;
     }
