@@ -54,7 +54,7 @@ class DebugFileTest : public testing::Test {
 
 TEST_F(DebugFileTest, every_place_of_distributions_in_their_order) {
   EXPECT_EQ(found(), "");
-  for (const std::string path :
+  for (const std::string& path :
        {std::string("usr/lib/debug/opt/program.debug"), std::string("opt/.debug/program.debug"),
         std::string("opt/program.debug"), by_build_id()}) {
     put("d", path);
