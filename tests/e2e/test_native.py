@@ -3,10 +3,14 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
 
 import pytest
 
 import harness
+import pprof_reader
 from harness import Capture, Process, count, figure, folded, names_of, snapshot, total
 
 
@@ -72,3 +76,60 @@ def test_generated_code_is_named_by_the_perf_map(tmp_path):
         os.unlink("/tmp/perf-%d.map" % target.pid)
     leaves = {frames[-1]: n for frames, n in stacks}
     assert leaves["count down:twice [jit]"] >= 0.95 * total(stacks), leaves
+
+
+@pytest.mark.parametrize("debug", ["inside", "apart"])
+def test_inlined_functions_and_lines(debug, tmp_path):
+    program = harness.compile_cpp("inlined.cpp", tmp_path / "program", "-g")
+    if debug == "apart":
+        apart = str(tmp_path / ".debug" / "program.debug")
+        os.mkdir(os.path.dirname(apart))
+        subprocess.run(["objcopy", "--only-keep-debug", program, apart], check=True)
+        subprocess.run(["strip", program], check=True)
+        subprocess.run(["objcopy", "--add-gnu-debuglink=" + apart, program], check=True)
+    source = os.path.join(harness.WORKLOADS, "inlined.cpp")
+    with open(source, encoding="utf-8") as file:
+        marks = {line.split("// mark: ")[1].strip(): n for n, line in enumerate(file, 1) if "// mark: " in line}
+    with Process([program, "30"]) as target:
+        assert target.line() == "ready"
+        raw = snapshot(target.pid, tmp_path / "inlined.pb.gz", seconds=2, form="pprof")
+        stacks = folded(snapshot(target.pid, tmp_path / "inlined.folded", seconds=2))
+        report = snapshot(target.pid, tmp_path / "inlined.txt", seconds=2, form="text").decode("utf-8")
+    names = ["outer", "middle", "innermost"]
+    chain = [re.compile(r"(\(anonymous namespace\)::)?%s(\(unsigned int\))?( \[clone .*\])? \[program\]" % n) for n in names]
+
+    def whole(frames):
+        return len(frames) >= 3 and all(pattern.fullmatch(f) for pattern, f in zip(chain, frames[-3:]))
+
+    assert sum(n for frames, n in stacks if whole(frames)) >= 0.9 * total(stacks), stacks
+    assert re.search(r"inlined\.cpp:%d \[program\] +.*innermost" % marks["innermost"], report), report
+    samples = pprof_reader.Profile(raw).samples
+    expected = [marks["innermost"], marks["middle"], marks["outer"]]
+    right = sum(s["values"][0] for s in samples
+                if [(f, n) for _, f, n in s["stack"][:3]] == [(source, n) for n in expected])
+    assert right >= 0.9 * sum(s["values"][0] for s in samples), samples[:3]
+
+
+def test_native_code_below_python_is_named_in_order(tmp_path):
+    """zlib, OpenSSL, _json and _sre below the Python function that called them; by module where they are stripped."""
+    name = "extensions.py"
+    with Process([sys.executable, os.path.join(harness.WORKLOADS, name), "30"]) as target:
+        assert target.line() == "ready"
+        stacks = folded(snapshot(target.pid, tmp_path / "o.folded", "-n", seconds=4, rate_hz=199))
+    expected = {
+        "compressing": [r"deflate \[libz.*\]"],
+        "hashing": [r"\S+ \[(_hashlib.*|python.*)\]", r"\S+ \[libcrypto.*\]"],
+        "encoding": [r"\S+ \[_json.*\]|\S*(encode|scan|parse)\S* \[.*\]"],
+        "matching": [r"(\S*sre\S*|0x\w+) \[.*\]"],
+    }
+    for caller, patterns in expected.items():
+        below = [(frames[names_of(frames).index(caller) + 1:], n) for frames, n in stacks if caller in names_of(frames)]
+        right = sum(n for frames, n in below if in_order(patterns, frames))
+        figure("native_below[%s]" % caller, 100 * right / max(1, total(below)), "%", "%d samples" % total(below))
+        assert total(below) > 30, caller
+        assert right >= 0.7 * total(below), (caller, below[:5])
+
+
+def in_order(patterns, frames):
+    rest = iter(frames)
+    return all(any(re.fullmatch(pattern, frame) for frame in rest) for pattern in patterns)

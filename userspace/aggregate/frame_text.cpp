@@ -11,10 +11,8 @@ namespace {
 using model::FrameKind;
 
 std::string_view module_path(const model::Profile& profile, const model::Frame& frame) {
-  if (frame.module > 0 && frame.module <= profile.modules.size()) {
-    return profile.modules[frame.module - 1].path;
-  }
-  return frame.file;
+  if (frame.module == 0 || frame.module > profile.modules.size()) return "";
+  return profile.modules[frame.module - 1].path;
 }
 
 std::string path_text(std::string_view path, bool full_paths) {
@@ -49,6 +47,14 @@ std::string place_text(const model::Profile& profile, const model::Frame& frame,
   if (frame.file.empty()) return "?";
   const std::string file = path_text(frame.file, full_paths);
   return line == 0 ? file : fmt::format("{}:{}", file, line);
+}
+
+std::string source_text(const model::Profile& profile, const model::Frame& frame, uint32_t line,
+                        bool full_paths) {
+  const std::string place = place_text(profile, frame, line, full_paths);
+  const bool native = frame.kind == FrameKind::kNative || frame.kind == FrameKind::kInterpreter;
+  if (!native || frame.file.empty() || line == 0) return place;
+  return fmt::format("{}:{} {}", path_text(frame.file, full_paths), line, place);
 }
 
 std::string frame_text(const model::Profile& profile, const model::Frame& frame,

@@ -32,6 +32,11 @@ struct TextOptions {
 [[nodiscard]] std::string place_text(const model::Profile& profile, const model::Frame& frame,
                                      uint32_t line, bool full_paths);
 
+// The same with the line of native code where it is known: `file.c:LINE [module]`. For tables: the
+// spelling of frames in stacks does not have it.
+[[nodiscard]] std::string source_text(const model::Profile& profile, const model::Frame& frame,
+                                      uint32_t line, bool full_paths);
+
 // "python", "native", "interpreter", "kernel", "marker"
 [[nodiscard]] const char* kind_text(model::FrameKind kind);
 

@@ -11,7 +11,7 @@ namespace {
 
 // Names are interned anew after so many samples, at a moment when no window holds their numbers.
 constexpr uint64_t kSamplesPerEpoch = 1'000'000;
-// How long a sample waits for what is being read of its code objects.
+// How long a sample waits for what is being read of its code objects and files.
 constexpr uint64_t kWaitNs = 250'000'000;
 constexpr std::size_t kMaxWaiting = 16'384;
 
@@ -60,6 +60,7 @@ void Aggregator::run() {
           deal_with(item);
         }
       }
+      if (!passed.empty() && !waiting_.empty()) symbolizer_.wait_for_lines(monotonic_ns(), kWaitNs);
       count_waiting(monotonic_ns(), !passed.empty());
       house_keeping();
     }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "userspace/elf/debug_files.h"
 #include "userspace/process/debug_file.h"
 #include "userspace/process/root_files.h"
 #include "userspace/python/describe.h"
@@ -32,6 +33,7 @@ const LoadedFile* FileCatalog::find(model::FileId id) const {
 void FileCatalog::read(LoadedFile& file, const elf::ElfFile& elf) {
   file.tsd = python::inspect_libc(elf);
   file.asyncio = python::inspect_asyncio(elf);
+  file.has_debug_info = elf::has_debug_info(elf);
   const auto table = elf::read_unwind_table(elf);
   if (!table || table->rows.empty()) return;
   file.first_address = table->first_address;
@@ -75,6 +77,12 @@ std::optional<elf::ElfFile> FileCatalog::open(model::FileId id) {
 
 std::optional<elf::ElfFile> FileCatalog::open_debug(model::FileId id) {
   return parse(duplicate(debug_, id));
+}
+
+Fd FileCatalog::open_debug_info(model::FileId id) {
+  const auto* file = find(id);
+  if (file == nullptr) return Fd();
+  return duplicate(file->has_debug_info ? open_ : debug_, id);
 }
 
 model::Module FileCatalog::module(model::FileId id) {

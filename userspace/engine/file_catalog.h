@@ -25,6 +25,7 @@ struct LoadedFile {
   std::optional<python::InterpreterFile> interpreter;
   std::optional<python::TsdLayout> tsd;
   std::optional<python::AsyncioLayout> asyncio;
+  bool has_debug_info = false;  // in the file itself
 };
 
 // The files behind the numbers of FileTable: their unwind rows in the kernel, what they say of
@@ -48,6 +49,7 @@ class FileCatalog : public symbolize::FileOpener {
   // Any thread.
   std::optional<elf::ElfFile> open(model::FileId id) override;
   std::optional<elf::ElfFile> open_debug(model::FileId id) override;
+  Fd open_debug_info(model::FileId id) override;
   model::Module module(model::FileId id) override;
   bool is_interpreter(model::FileId id) override;
   Fd open_perf_map(model::ProcessId process) override;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <protozero/pbf_writer.hpp>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
@@ -170,41 +171,57 @@ class Encoder {
   }
 
   std::string_view function_file(const model::Frame& frame) const {
-    if (frame.kind == FrameKind::kPython || frame.kind == FrameKind::kMarker) return frame.file;
     if (frame.kind == FrameKind::kKernel) return kKernelMapping;
-    const bool known = frame.module > 0 && frame.module <= profile_.modules.size();
-    return known ? std::string_view(profile_.modules[frame.module - 1].path) : frame.file;
+    const bool native = frame.kind == FrameKind::kNative || frame.kind == FrameKind::kInterpreter;
+    const bool in_module = native && frame.module > 0 && frame.module <= profile_.modules.size();
+    if (!in_module || !frame.file.empty()) return frame.file;
+    return profile_.modules[frame.module - 1].path;
   }
 
-  uint64_t location(uint32_t index) {
-    const auto [it, is_new] = location_ids_.try_emplace(index, location_ids_.size() + 1);
+  // Inlined functions and the one that holds their code are lines of one location.
+  uint64_t location(std::span<const uint32_t> frames) {
+    const auto [it, is_new] =
+        location_ids_.try_emplace({frames.begin(), frames.end()}, location_ids_.size() + 1);
     if (!is_new) return it->second;
-    const model::Frame& frame = profile_.frames[index];
-    const uint64_t function_id = function(frame);
-    const uint64_t mapping_id = frame_mapping(frame);
+    const model::Frame& holder = profile_.frames[frames.back()];
+    std::vector<uint64_t> functions;
+    for (const uint32_t frame : frames)
+      functions.push_back(function(profile_.frames[frame]));
+    const uint64_t mapping_id = frame_mapping(holder);
     pbf_writer message(out_, profile_field::kLocation);
     message.add_uint64(location_field::kId, it->second);
     if (mapping_id > 0) {
       Mapping& owner = mappings_[mapping_id - 1];
-      owner.limit = std::max(owner.limit, frame.address + 1);
+      owner.limit = std::max(owner.limit, holder.address + 1);
       message.add_uint64(location_field::kMappingId, mapping_id);
-      message.add_uint64(location_field::kAddress, frame.address);
+      message.add_uint64(location_field::kAddress, holder.address);
     }
-    pbf_writer line(message, location_field::kLine);
-    line.add_uint64(line_field::kFunctionId, function_id);
-    line.add_int64(line_field::kLine, frame.line);
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+      pbf_writer line(message, location_field::kLine);
+      line.add_uint64(line_field::kFunctionId, functions[i]);
+      line.add_int64(line_field::kLine, profile_.frames[frames[i]].line);
+    }
     return it->second;
   }
 
-  void write_sample(const model::Sample& sample) {
-    std::vector<uint64_t> locations;
-    for (const uint32_t frame : profile_.stacks[sample.stack].frames) {
-      locations.push_back(location(frame));
+  std::vector<uint64_t> locations(const std::vector<uint32_t>& frames) {
+    std::vector<uint64_t> ids;
+    for (std::size_t begin = 0; begin < frames.size();) {
+      std::size_t end = begin + 1;
+      while (end < frames.size() && profile_.frames[frames[end - 1]].inlined)
+        ++end;
+      ids.push_back(location(std::span(frames).subspan(begin, end - begin)));
+      begin = end;
     }
+    return ids;
+  }
+
+  void write_sample(const model::Sample& sample) {
+    const std::vector<uint64_t> ids = locations(profile_.stacks[sample.stack].frames);
     const int64_t values[] = {static_cast<int64_t>(sample.count),
                               static_cast<int64_t>(sample.weight_ns)};
     pbf_writer message(out_, profile_field::kSample);
-    message.add_packed_uint64(sample_field::kLocationId, locations.begin(), locations.end());
+    message.add_packed_uint64(sample_field::kLocationId, ids.begin(), ids.end());
     message.add_packed_int64(sample_field::kValue, std::begin(values), std::end(values));
     write_labels(message, profile_.threads[sample.thread]);
     write_state(message, aggregate::labels_of(profile_, sample));
@@ -264,7 +281,7 @@ class Encoder {
   std::vector<Mapping> mappings_;
   std::map<std::pair<std::string, std::string>, uint64_t> mapping_ids_;
   std::map<std::tuple<std::string, std::string, uint32_t>, uint64_t> function_ids_;
-  std::unordered_map<uint32_t, uint64_t> location_ids_;
+  std::map<std::vector<uint32_t>, uint64_t> location_ids_;
 };
 
 Result<std::string> gzip(const std::string& raw) {

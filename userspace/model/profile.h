@@ -23,12 +23,14 @@ enum class FrameKind : uint8_t {
 
 struct Frame {
   FrameKind kind = FrameKind::kNative;
-  std::string function;     // qualname, demangled symbol, kernel symbol; "" = unknown
-  std::string file;         // Python: co_filename in full; native: path of the module; kernel: ""
-  uint32_t line = 0;        // Python: the line that runs; 0 = unknown
-  uint32_t first_line = 0;  // Python: the line of the def
+  std::string function;  // qualname, demangled symbol, kernel symbol; "" = unknown
+  std::string
+      file;  // Python: co_filename in full; native: the source file, "" = unknown; kernel: ""
+  uint32_t line = 0;        // Python and native: that runs; 0 = unknown
+  uint32_t first_line = 0;  // of the def or declaration; 0 = unknown
   uint32_t module = 0;      // native: index + 1 into Profile::modules, 0 = none
   uint64_t address = 0;     // native: virtual address in the module; kernel: the address
+  bool inlined = false;     // native: into the next frame of its stack, which has the same address
   bool operator==(const Frame&) const = default;
 };
 

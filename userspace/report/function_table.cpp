@@ -63,6 +63,9 @@ void FunctionTable::number_functions() {
     Key key(frame.kind, aggregate::function_text(frame), std::move(place));
     const auto [it, is_new] = keys_.try_emplace(std::move(key), functions_.size());
     if (is_new) functions_.emplace_back().frame = i;
+    // Frames from before a line was known have none.
+    uint32_t& shown = functions_[it->second].frame;
+    if (profile_.frames[shown].line == 0 && frame.line != 0) shown = i;
     function_of_frame_.push_back(it->second);
   }
 }
@@ -73,10 +76,8 @@ void FunctionTable::add_self(const model::Sample& sample, uint64_t value) {
   const model::Frame& leaf = profile_.frames[frames.front()];
   Function& function = functions_[function_of_frame_[frames.front()]];
   function.self_value += value;
-  if (leaf.kind == FrameKind::kPython) {
-    function.self_lines[leaf.line] += value;
-    return;
-  }
+  if (leaf.line != 0 || leaf.kind == FrameKind::kPython) function.self_lines[leaf.line] += value;
+  if (leaf.kind == FrameKind::kPython) return;
   for (const uint32_t index : frames) {
     const model::Frame& frame = profile_.frames[index];
     if (frame.kind != FrameKind::kPython) continue;
@@ -91,9 +92,9 @@ FunctionRow FunctionTable::row(const Key& key, const Function& function) const {
   FunctionRow row;
   row.kind = frame.kind;
   row.name = std::get<1>(key);
-  row.place = aggregate::place_text(profile_, frame, frame.first_line, full_paths_);
+  row.place = aggregate::source_text(profile_, frame, frame.first_line, full_paths_);
   row.hot_place =
-      aggregate::place_text(profile_, frame, hottest_line(function.self_lines), full_paths_);
+      aggregate::source_text(profile_, frame, hottest_line(function.self_lines), full_paths_);
   row.callers = callers_text(function.caller_values, function.self_value);
   row.self_value = function.self_value;
   row.total_value = function.total_value;

@@ -17,7 +17,7 @@ namespace pyprof::report {
 
 struct FunctionRow {
   std::string name;
-  std::string place;      // file:first line, [module]
+  std::string place;      // file:first line, file:first line [module], [module]
   std::string hot_place;  // file:line of the line with most self time
   std::string callers;    // native and kernel rows: the Python lines they were called from
   model::FrameKind kind = model::FrameKind::kNative;

@@ -7,30 +7,13 @@
 #include <string>
 #include <unordered_map>
 
-#include "userspace/elf/elf_file.h"
 #include "userspace/elf/symbols.h"
-#include "userspace/model/profile.h"
 #include "userspace/model/sample.h"
+#include "userspace/symbolize/file_opener.h"
 
 // Names of native functions, from symbol tables that are read when first needed and dropped when
 // they take too much memory.
 namespace pyprof::symbolize {
-
-// What the caller knows of the files that samples point at. Must outlive whoever takes it.
-class FileOpener {
- public:
-  virtual ~FileOpener() = default;
-  // The file itself, or a copy of the vdso; nothing if it can't be read.
-  virtual std::optional<elf::ElfFile> open(model::FileId file) = 0;
-  // Its separate debug file, checked to be its own; nothing if there is none.
-  virtual std::optional<elf::ElfFile> open_debug(model::FileId file) = 0;
-  // As reports show it; an empty path if unknown.
-  virtual model::Module module(model::FileId file) = 0;
-  // The file holds CPython's own code: libpython or the python executable.
-  virtual bool is_interpreter(model::FileId file) = 0;
-  // What a JIT compiler says of its code (perf_map.h); invalid if there is none.
-  virtual Fd open_perf_map(model::ProcessId process) = 0;
-};
 
 struct NativeSymbol {
   std::string function;  // for people; "" = no symbol covers the address

@@ -16,8 +16,8 @@ namespace pyprof::symbolize {
 
 // A raw stack resolved to frames, but for the two positions that each sample brings along.
 struct PreparedStack {
-  std::vector<uint32_t> frames;         // ids in the frame table, innermost first
-  std::optional<uint32_t> leaf;         // index in `frames` of the innermost native or kernel frame
+  std::vector<uint32_t> frames;  // the Symbolizer's numbers of frames or chains, innermost first
+  std::optional<uint32_t> leaf;  // index in `frames` of the innermost native or kernel frame
   std::optional<uint32_t> python_leaf;  // of the innermost Python frame, if it can be read
   std::optional<uint32_t> innermost_native;
   model::PythonFrame python_leaf_code;
@@ -26,8 +26,8 @@ struct PreparedStack {
   bool leaf_runs_python = false;  // the leaf is an eval activation with Python frames
   bool leaf_beside_eval = false;
   bool unnamed_python = false;
-  bool incomplete = false;  // a code object that may still come would improve it
-  uint64_t codes_seen = 0;  // code objects added before it was made
+  bool incomplete = false;  // a name or line that may still come would improve it
+  uint64_t names_seen = 0;  // code objects and lines that had come before it was made
   uint64_t made_ns = 0;
   bool has_jit = false;      // a frame in memory without a file
   uint64_t jit_version = 0;  // of the perf map it was named from

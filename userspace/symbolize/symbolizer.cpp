@@ -68,6 +68,7 @@ Symbolizer::Symbolizer(FileOpener& opener, KernelSymbols& kernel, SymbolizerLimi
       native_symbols_(opener, limits.native),
       perf_maps_([this](model::ProcessId process) { return opener_.open_perf_map(process); },
                  limits.perf_map),
+      lines_(opener, limits.lines),
       codes_(limits.code),
       raw_stacks_(limits.raw_stack_bytes),
       frames_(marker(kOverflowName), limits.max_frames),
@@ -97,6 +98,8 @@ void Symbolizer::start_epoch() {
   python_ids_.clear();
   kernel_ids_.clear();
   modules_.clear();
+  chains_.clear();
+  chain_numbers_.clear();
   module_numbers_.clear();
 }
 
@@ -119,8 +122,9 @@ std::optional<SymbolizedSample> Symbolizer::symbolize(const model::RawSample& sa
   if (!entry || entry->raw.process != sample.process) {
     return std::nullopt;
   }
+  lines_.refresh(now_ns);
   const PreparedStack& prepared = prepare(*entry, now_ns);
-  const uint32_t leaf = leaf_frame(prepared, sample);
+  const auto [leaf, leaf_may_improve] = leaf_frame(prepared, sample);
   uint32_t python_leaf = 0;
   if (prepared.python_leaf) {
     const int32_t lasti = sample.python_leaf ? sample.leaf_lasti : prepared.python_leaf_code.lasti;
@@ -131,10 +135,11 @@ std::optional<SymbolizedSample> Symbolizer::symbolize(const model::RawSample& sa
   result.truncated_native = entry->raw.native_end != 0;
   result.truncated_python = python_cut(entry->raw);
   result.unnamed_python = prepared.unnamed_python;
-  result.may_improve = prepared.incomplete && now_ns - entry->raw.time_ns < kImproveNs;
+  result.may_improve = (prepared.incomplete && now_ns - entry->raw.time_ns < kImproveNs) ||
+                       (leaf_may_improve && now_ns - sample.time_ns < kImproveNs);
   if (const auto native = prepared.innermost_native) {
     const uint32_t id = native == prepared.leaf ? leaf : prepared.frames[*native];
-    result.unnamed_native = frames_.at(id).function.empty();
+    result.unnamed_native = frames_.at(outermost(id)).function.empty();
   }
   if (tables_full()) {
     const auto& frames = stacks_.at(result.stack_id).frames;
@@ -146,7 +151,7 @@ std::optional<SymbolizedSample> Symbolizer::symbolize(const model::RawSample& sa
 const PreparedStack& Symbolizer::prepare(StackCache::Entry& entry, uint64_t now_ns) {
   const auto is_stale = [&](const PreparedStack& prepared) {
     if (now_ns - prepared.made_ns < kRemakeNs) return false;
-    if (prepared.incomplete && prepared.codes_seen != codes_added_) return true;
+    if (prepared.incomplete && prepared.names_seen != codes_added_ + lines_.version()) return true;
     return prepared.has_jit &&
            prepared.jit_version != perf_maps_.refresh(entry.raw.process, now_ns);
   };
@@ -160,7 +165,7 @@ const PreparedStack& Symbolizer::prepare(StackCache::Entry& entry, uint64_t now_
 
 PreparedStack Symbolizer::make_prepared(const model::RawStack& raw, uint64_t now_ns) {
   PreparedStack prepared;
-  prepared.codes_seen = codes_added_;
+  prepared.names_seen = codes_added_ + lines_.version();
   prepared.made_ns = now_ns;
   append_kernel(raw, now_ns, prepared);
   const auto merged =
@@ -212,18 +217,16 @@ void Symbolizer::append_native(const model::RawStack& raw, const std::vector<Mer
       prepared.leaf_beside_eval = site.beside_eval;
     }
   }
-  if (native.where.file != 0) {
-    prepared.frames.push_back(native_frame(native.where, site, now_ns));
-    return;
-  }
-  if (!prepared.has_jit) {
+  if (native.where.file == 0 && !prepared.has_jit) {
     prepared.has_jit = true;
     prepared.jit_version = perf_maps_.refresh(raw.process, now_ns);
   }
   const uint64_t pc = native.where.pc - (site.exact ? 0 : 1);
-  prepared.frames.push_back(jit_frame(raw.process, pc, site, prepared.jit_version));
-  const bool named = !frames_.at(prepared.frames.back()).function.empty();
-  prepared.incomplete = prepared.incomplete || (prepared.jit_version != 0 && !named);
+  const Named named = native.where.file != 0
+                          ? native_frame(native.where, site, now_ns)
+                          : jit_frame(raw.process, pc, site, prepared.jit_version);
+  prepared.frames.push_back(named.id);
+  prepared.incomplete = prepared.incomplete || named.may_improve;
 }
 
 void Symbolizer::append_python(const model::RawStack& raw, uint32_t index,
@@ -242,15 +245,16 @@ void Symbolizer::append_python(const model::RawStack& raw, uint32_t index,
   prepared.frames.push_back(python_frame(raw.process, python, python.lasti));
 }
 
-uint32_t Symbolizer::leaf_frame(const PreparedStack& prepared, const model::RawSample& sample) {
+Symbolizer::Named Symbolizer::leaf_frame(const PreparedStack& prepared,
+                                         const model::RawSample& sample) {
   if (!prepared.leaf) {
-    return 0;
+    return {};
   }
   if (prepared.leaf_in_kernel != sample.kernel_leaf) {
-    return prepared.frames[*prepared.leaf];
+    return {prepared.frames[*prepared.leaf], false};
   }
   if (sample.kernel_leaf) {
-    return kernel_frame(sample.leaf.pc, true, sample.time_ns);
+    return {kernel_frame(sample.leaf.pc, true, sample.time_ns), false};
   }
   const Site site{true, prepared.leaf_runs_python, prepared.leaf_beside_eval};
   if (sample.leaf.file == 0) {
@@ -271,7 +275,16 @@ uint32_t Symbolizer::stack_id(StackCache::Entry& entry, uint32_t leaf, uint32_t 
   if (prepared.python_leaf) {
     prepared.frames[*prepared.python_leaf] = python_leaf;
   }
-  const uint32_t id = stacks_.intern(prepared.frames);
+  std::vector<uint32_t> frames;
+  for (const uint32_t entry_id : prepared.frames) {
+    if ((entry_id & kChain) == 0) {
+      frames.push_back(entry_id);
+      continue;
+    }
+    const auto& chain = chains_[entry_id & ~kChain];
+    frames.insert(frames.end(), chain.begin(), chain.end());
+  }
+  const uint32_t id = stacks_.intern(frames);
   if (prepared.stack_ids.size() >= kMaxStackIdsPerStack) {
     prepared.stack_ids.clear();
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -14,6 +15,7 @@
 #include "userspace/symbolize/merge.h"
 #include "userspace/symbolize/native_symbols.h"
 #include "userspace/symbolize/perf_map.h"
+#include "userspace/symbolize/source_lines.h"
 #include "userspace/symbolize/stack_cache.h"
 #include "userspace/symbolize/tables.h"
 
@@ -29,6 +31,7 @@ struct SymbolizerLimits {
   std::size_t max_positions = 65'536;     // remembered per kind: native, Python, kernel
   NativeSymbolLimits native = {};
   PerfMapLimits perf_map = {};
+  SourceLineLimits lines = {};
   CodeCacheLimits code = {};
 };
 
@@ -63,6 +66,10 @@ class Symbolizer {
   [[nodiscard]] const model::Stack& stack(uint32_t id) const { return stacks_.at(id); }
   [[nodiscard]] const model::Module& module(uint32_t index) const { return modules_[index]; }
 
+  // Waits up to `max_ns` for the lines that were asked for.
+  void wait_for_lines(uint64_t now_ns, uint64_t max_ns) { lines_.wait(now_ns, max_ns); }
+  [[nodiscard]] const SourceLineStats& line_stats() const { return lines_.stats(); }
+
   // What was symbolized since the last call is forgotten; what the kernel sent is kept.
   void start_epoch();
   // New frames or stacks have become markers: time for a new epoch.
@@ -86,19 +93,28 @@ class Symbolizer {
     bool beside_eval = false;  // next to such an activation
   };
 
+  // A frame's number, or kChain and the number of a chain of frames.
+  struct Named {
+    uint32_t id = 0;
+    bool may_improve = false;  // names or lines of it are being looked for
+  };
+  static constexpr uint32_t kChain = 1u << 31;
+
   const PreparedStack& prepare(StackCache::Entry& entry, uint64_t now_ns);
   PreparedStack make_prepared(const model::RawStack& raw, uint64_t now_ns);
   void append_kernel(const model::RawStack& raw, uint64_t now_ns, PreparedStack& prepared);
   void append_native(const model::RawStack& raw, const std::vector<MergedFrame>& merged,
                      std::size_t position, uint64_t now_ns, PreparedStack& prepared);
   void append_python(const model::RawStack& raw, uint32_t index, PreparedStack& prepared);
-  uint32_t leaf_frame(const PreparedStack& prepared, const model::RawSample& sample);
+  Named leaf_frame(const PreparedStack& prepared, const model::RawSample& sample);
   uint32_t stack_id(StackCache::Entry& entry, uint32_t leaf, uint32_t python_leaf);
 
-  uint32_t native_frame(const model::NativeAddress& where, const Site& site, uint64_t now_ns);
-  uint32_t jit_frame(model::ProcessId process, uint64_t pc, const Site& site, uint64_t version);
+  Named native_frame(const model::NativeAddress& where, const Site& site, uint64_t now_ns);
+  Named jit_frame(model::ProcessId process, uint64_t pc, const Site& site, uint64_t version);
   model::Frame make_native_frame(model::FileId file, uint64_t address, const Site& site,
                                  uint64_t now_ns);
+  uint32_t with_inlined(model::Frame frame, const std::vector<elf::SourceFrame>& source);
+  [[nodiscard]] uint32_t outermost(uint32_t id) const;
   uint32_t kernel_frame(uint64_t address, bool exact, uint64_t now_ns);
   uint32_t python_frame(model::ProcessId process, const model::PythonFrame& python, int32_t lasti);
   uint32_t marker_frame(const char* label);
@@ -110,6 +126,7 @@ class Symbolizer {
   KernelSymbols& kernel_symbols_;
   NativeSymbols native_symbols_;
   PerfMaps perf_maps_;
+  SourceLines lines_;
   CodeCache codes_;
   StackCache raw_stacks_;
   FrameTable frames_;
@@ -120,6 +137,9 @@ class Symbolizer {
   FrameIdCache kernel_ids_;
   std::vector<model::Module> modules_;
   std::unordered_map<model::FileId, uint32_t> module_numbers_;
+  // Functions inlined at one place and the function that they are in, innermost first.
+  std::vector<std::vector<uint32_t>> chains_;
+  std::map<std::vector<uint32_t>, uint32_t> chain_numbers_;
   uint32_t epoch_ = 1;
   uint64_t codes_added_ = 0;
 };

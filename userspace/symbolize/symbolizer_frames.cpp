@@ -9,20 +9,63 @@ namespace pyprof::symbolize {
 namespace {
 
 constexpr const char* kJitModule = "[jit]";
+constexpr std::size_t kMaxChains = 65'536;
 
 }  // namespace
 
-uint32_t Symbolizer::native_frame(const model::NativeAddress& where, const Site& site,
-                                  uint64_t now_ns) {
+Symbolizer::Named Symbolizer::native_frame(const model::NativeAddress& where, const Site& site,
+                                           uint64_t now_ns) {
   const uint64_t address = where.address - (site.exact ? 0 : 1);
   const uint64_t detail = (site.runs_python ? 1u : 0u) | (site.beside_eval ? 2u : 0u);
   const FrameIdCache::Key key{where.file, address, detail};
   if (const uint32_t* known = native_ids_.find(key)) {
-    return *known;
+    return {*known, false};
   }
-  const uint32_t id = frames_.intern(make_native_frame(where.file, address, site, now_ns));
+  model::Frame frame = make_native_frame(where.file, address, site, now_ns);
+  const SourceLines::Lookup source = lines_.find(where.file, address, now_ns);
+  if (source.pending) {
+    return {frames_.intern(std::move(frame)), true};
+  }
+  const uint32_t id = with_inlined(std::move(frame), *source.frames);
   native_ids_.add(key, id);
-  return id;
+  return {id, false};
+}
+
+// The function that holds the code keeps the name of the symbol table, by which others know it.
+uint32_t Symbolizer::with_inlined(model::Frame frame, const std::vector<elf::SourceFrame>& source) {
+  if (source.empty()) {
+    return frames_.intern(std::move(frame));
+  }
+  std::vector<uint32_t> chain;
+  for (std::size_t i = 0; i + 1 < source.size(); ++i) {
+    model::Frame inlined = frame;
+    inlined.function = source[i].function.empty() ? "<inlined>" : source[i].function;
+    inlined.file = source[i].file;
+    inlined.line = source[i].line;
+    inlined.first_line = source[i].first_line;
+    inlined.inlined = true;
+    chain.push_back(frames_.intern(std::move(inlined)));
+  }
+  const elf::SourceFrame& outermost = source.back();
+  if (frame.function.empty()) frame.function = outermost.function;
+  frame.file = outermost.file;
+  frame.line = outermost.line;
+  frame.first_line = outermost.first_line;
+  const uint32_t id = frames_.intern(std::move(frame));
+  if (chain.empty() || chains_.size() >= kMaxChains) {
+    return id;
+  }
+  chain.push_back(id);
+  const auto [known, is_new] =
+      chain_numbers_.try_emplace(std::move(chain), static_cast<uint32_t>(chains_.size()));
+  if (is_new) {
+    chains_.push_back(known->first);
+  }
+  return kChain | known->second;
+}
+
+uint32_t Symbolizer::outermost(uint32_t id) const {
+  return (id & kChain) != 0 ? chains_[id & ~kChain].back() : id;
 }
 
 model::Frame Symbolizer::make_native_frame(model::FileId file, uint64_t address, const Site& site,
@@ -35,18 +78,17 @@ model::Frame Symbolizer::make_native_frame(model::FileId file, uint64_t address,
   frame.function = symbol.function;
   frame.address = symbol.start;
   frame.module = module_number(file);
-  frame.file = modules_[frame.module - 1].path;
   frame.kind = internal ? model::FrameKind::kInterpreter : model::FrameKind::kNative;
   return frame;
 }
 
-uint32_t Symbolizer::jit_frame(model::ProcessId process, uint64_t pc, const Site& site,
-                               uint64_t version) {
+Symbolizer::Named Symbolizer::jit_frame(model::ProcessId process, uint64_t pc, const Site& site,
+                                        uint64_t version) {
   // Next to the eval loop it is CPython's: perf trampolines or its JIT.
   const bool internal = site.runs_python || site.beside_eval;
   const FrameIdCache::Key key{process, pc, version << 1 | (internal ? 1u : 0u)};
   if (const uint32_t* known = jit_ids_.find(key)) {
-    return *known;
+    return {*known, version != 0 && frames_.at(*known).function.empty()};
   }
   model::Frame frame;
   frame.kind = internal ? model::FrameKind::kInterpreter : model::FrameKind::kNative;
@@ -56,9 +98,10 @@ uint32_t Symbolizer::jit_frame(model::ProcessId process, uint64_t pc, const Site
     frame.address = hit->start;
     frame.module = module_number(0);
   }
+  const bool unnamed = frame.function.empty();
   const uint32_t id = frames_.intern(std::move(frame));
   jit_ids_.add(key, id);
-  return id;
+  return {id, version != 0 && unnamed};
 }
 
 uint32_t Symbolizer::kernel_frame(uint64_t address, bool exact, uint64_t now_ns) {

@@ -40,6 +40,21 @@ TEST_F(FrameTextTest, SpellsNative) {
             "malloc [/lib/libc.so.6]");
 }
 
+TEST_F(FrameTextTest, TablesHaveTheLineOfNativeCode) {
+  model::Profile profile;
+  profile.modules = {{"/usr/lib/libz.so.1", ""}};
+  model::Frame frame;
+  frame.function = "deflate";
+  frame.module = 1;
+  EXPECT_EQ(source_text(profile, frame, 7, false), "[libz.so.1]");
+  frame.file = "/build/zlib/deflate.c";
+  frame.line = 7;
+  EXPECT_EQ(source_text(profile, frame, 7, false), "deflate.c:7 [libz.so.1]");
+  EXPECT_EQ(source_text(profile, frame, 7, true), "/build/zlib/deflate.c:7 [/usr/lib/libz.so.1]");
+  EXPECT_EQ(source_text(profile, frame, 0, false), "[libz.so.1]");
+  EXPECT_EQ(frame_text(profile, frame), "deflate [libz.so.1]") << "stacks keep their spelling";
+}
+
 TEST_F(FrameTextTest, SpellsKernelAndMarkers) {
   EXPECT_EQ(text(maker_.kernel("vfs_read", 1)), "vfs_read [kernel]");
   EXPECT_EQ(text(maker_.kernel("", 0xffffffff81000000)), "0xffffffff81000000 [kernel]");

@@ -62,6 +62,25 @@ TEST_F(PprofTest, TotalsAreTheSamplesAndTheirWeight) {
   expect_contains(samples, "0x3abc [libconv.so.1]");
 }
 
+TEST_F(PprofTest, InlinedFunctionsAreLinesOfOneLocation) {
+  test::ProfileMaker maker;
+  const uint32_t thread = maker.thread(maker.process(7, "p"), 7, "p", 0);
+  const uint32_t module = maker.module("/opt/lib.so", "cc");
+  const uint32_t holder = maker.native("holder", module, 0x100);
+  const uint32_t inlined = maker.native("inlined", module, 0x100);
+  for (const uint32_t index : {holder, inlined}) {
+    maker.profile().frames[index].file = "/src/a.c";
+    maker.profile().frames[index].line = index == holder ? 20 : 5;
+  }
+  maker.profile().frames[inlined].inlined = true;
+  maker.sample(thread, {maker.native("main", module, 0x10), holder, inlined}, 3);
+  const std::string raw = pprof(maker.profile(), "-raw");
+  expect_contains(raw, "0x100 M=2 inlined /src/a.c:5");
+  expect_contains(raw, "             holder /src/a.c:20");
+  expect_contains(raw, "3   30000000: 1 2");
+  expect_contains(raw, "main /opt/lib.so:0");
+}
+
 TEST_F(PprofTest, FirstMappingIsTheProgram) {
   expect_contains(pprof(test::service_profile(), "-top"), "File: python3");
 }

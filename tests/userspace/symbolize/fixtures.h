@@ -59,6 +59,7 @@ class FakeOpener : public FileOpener {
     std::string path;
     bool interpreter = false;
     std::string debug_path = {};
+    std::string lines_path = {};
   };
 
   std::optional<elf::ElfFile> open(model::FileId file) override {
@@ -75,6 +76,9 @@ class FakeOpener : public FileOpener {
       return std::nullopt;
     }
     return std::move(*opened);
+  }
+  Fd open_debug_info(model::FileId file) override {
+    return Fd(::open(files[file].lines_path.c_str(), O_RDONLY | O_CLOEXEC));
   }
   model::Module module(model::FileId file) override { return {files[file].path, "build-id"}; }
   bool is_interpreter(model::FileId file) override { return files[file].interpreter; }

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+
+#include "userspace/base/fd.h"
+#include "userspace/elf/elf_file.h"
+#include "userspace/model/profile.h"
+#include "userspace/model/sample.h"
+
+namespace pyprof::symbolize {
+
+// What the caller knows of the files that samples point at. Must outlive whoever takes it.
+class FileOpener {
+ public:
+  virtual ~FileOpener() = default;
+  // The file itself, or a copy of the vdso; nothing if it can't be read.
+  virtual std::optional<elf::ElfFile> open(model::FileId file) = 0;
+  // Its separate debug file, checked to be its own; nothing if there is none.
+  virtual std::optional<elf::ElfFile> open_debug(model::FileId file) = 0;
+  // The file or its separate debug file, whichever has DWARF; invalid if neither.
+  virtual Fd open_debug_info(model::FileId file) = 0;
+  // As reports show it; an empty path if unknown.
+  virtual model::Module module(model::FileId file) = 0;
+  // The file holds CPython's own code: libpython or the python executable.
+  virtual bool is_interpreter(model::FileId file) = 0;
+  // What a JIT compiler says of its code (perf_map.h); invalid if there is none.
+  virtual Fd open_perf_map(model::ProcessId process) = 0;
+};
+
+}  // namespace pyprof::symbolize
