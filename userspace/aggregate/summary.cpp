@@ -16,6 +16,16 @@ std::string share_text(uint64_t part, uint64_t whole) {
   return fmt::format("{} ({:.2f} %)", with_thousands(part), percent(part, whole));
 }
 
+// Of a list that can be read, all names but those of some BPF programs are there.
+bool kernel_names_hidden(const model::Profile& profile) {
+  const auto in_kernel = [](const model::Frame& f) { return f.kind == model::FrameKind::kKernel; };
+  const auto& frames = profile.frames;
+  return std::any_of(frames.begin(), frames.end(), in_kernel) &&
+         std::none_of(frames.begin(), frames.end(), [&](const model::Frame& frame) {
+           return in_kernel(frame) && !frame.function.empty();
+         });
+}
+
 }  // namespace
 
 Summary summarize(const model::Profile& profile) {
@@ -38,9 +48,10 @@ std::string quality_text(const model::Profile& profile) {
   const uint64_t samples = quality.samples;
   const uint64_t truncated = std::min(samples, quality.truncated_native + quality.truncated_python);
   const uint64_t unnamed = std::min(samples, quality.unnamed_python + quality.unnamed_native);
-  return fmt::format("lost {}, truncated {}, unsymbolised {}",
+  return fmt::format("lost {}, truncated {}, unsymbolised {}{}",
                      share_text(quality.lost, samples + quality.lost),
-                     share_text(truncated, samples), share_text(unnamed, samples));
+                     share_text(truncated, samples), share_text(unnamed, samples),
+                     kernel_names_hidden(profile) ? ", no kernel names (see doctor)" : "");
 }
 
 std::string subject_text(const model::Profile& profile) {

@@ -22,7 +22,8 @@ struct Summary {
 // profile has a weight.
 [[nodiscard]] uint64_t sample_value(const model::Sample& sample, const Summary& summary);
 
-// "lost 0, truncated 3 (0.05 %), unsymbolised 0": shares of the samples (lost: of all ticks due).
+// "lost 0, truncated 3 (0.05 %), unsymbolised 0": shares of the samples (lost: of all ticks due). A
+// word more where the profile has kernel frames and no name for any of them (kernel.kptr_restrict).
 [[nodiscard]] std::string quality_text(const model::Profile& profile);
 
 // "pid 4242 python", "3 processes", "no process"

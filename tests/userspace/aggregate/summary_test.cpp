@@ -33,5 +33,14 @@ TEST(SummaryTest, SpellsFigures) {
   EXPECT_EQ(subject_text(model::Profile{}), "no process");
 }
 
+TEST(SummaryTest, SaysThatKernelNamesAreHidden) {
+  test::ProfileMaker maker;
+  const uint32_t thread = maker.thread(maker.process(7, "p"), 7, "p", 0);
+  maker.sample(thread, {maker.kernel("", 0xffffffff81000010)}, 1);
+  EXPECT_NE(quality_text(maker.profile()).find("no kernel names (see doctor)"), std::string::npos);
+  maker.sample(thread, {maker.kernel("do_syscall_64", 0xffffffff81000020)}, 1);
+  EXPECT_EQ(quality_text(maker.profile()).find("kernel names"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace pyprof::aggregate
