@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
@@ -68,10 +69,22 @@ bool keep_only(int socket) {
   return ::syscall(SYS_close_range, kSocket + 1, ~0U, 0) == 0;
 }
 
-bool become_nobody() {
-  if (::geteuid() != 0) return true;
-  return ::setgroups(0, nullptr) == 0 && ::setresgid(kUser, kUser, kUser) == 0 &&
-         ::setresuid(kUser, kUser, kUser) == 0;
+// A service without CAP_SETUID stays who it is, but without capabilities.
+bool give_up_privileges() {
+  const bool other = ::setgroups(0, nullptr) == 0 && ::setresgid(kUser, kUser, kUser) == 0 &&
+                     ::setresuid(kUser, kUser, kUser) == 0;
+  if (other) return true;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
+  return ::syscall(SYS_capset, &header, none) == 0;
+}
+
+// If the service comes near its memory limit, this is what can be spared.
+void be_first_to_go() {
+  const int file = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (file < 0) return;
+  (void)!::write(file, "1000", 4);
+  ::close(file);
 }
 
 bool filter_system_calls() {
@@ -97,13 +110,14 @@ int enter_sandbox(int socket, std::size_t memory_bytes) {
   // Ctrl-C goes to the whole group: the parent may still want answers.
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT})
     (void)std::signal(signal, SIG_IGN);
+  be_first_to_go();
   // The number of descriptors last: the parent may have had more.
   const bool limited = limit_memory(memory_bytes) && keep_only(socket) && limit(RLIMIT_CORE, 0) &&
                        limit(RLIMIT_FSIZE, 0) && limit(RLIMIT_NOFILE, kMaxDescriptors);
   if (!limited) return -1;
   (void)::setpriority(PRIO_PROCESS, 0, kNiceness);
   // After leaving user id 0, which clears it.
-  if (!become_nobody() || ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return -1;
+  if (!give_up_privileges() || ::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return -1;
   return filter_system_calls() ? kSocket : -1;
 }
 

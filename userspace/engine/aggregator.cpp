@@ -179,7 +179,9 @@ std::unordered_map<model::ProcessId, uint64_t> Aggregator::take_counts() {
 
 AggregatorStats Aggregator::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  AggregatorStats stats = stats_;
+  stats.lines_lost = symbolizer_.line_stats().lost;
+  return stats;
 }
 
 }  // namespace pyprof::engine

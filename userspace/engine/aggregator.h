@@ -20,6 +20,7 @@ namespace pyprof::engine {
 struct AggregatorStats {
   uint64_t delivered = 0;       // samples symbolized
   uint64_t unknown_stacks = 0;  // ticks whose stack userspace does not have
+  uint64_t lines_lost = 0;      // addresses whose line could not be read
 };
 
 // The thread that names stacks and counts samples into the windows that are open.

@@ -311,6 +311,7 @@ void Engine::Impl::add_faults(const Losses& now, EngineStatus& status) const {
   status.faults.emplace_back("mapping_replaced", now.collector.outdated);
   status.faults.emplace_back("unknown_stack", now.aggregator.unknown_stacks);
   status.faults.emplace_back("malformed_record", now.collector.malformed);
+  status.faults.emplace_back("lines_unread", now.aggregator.lines_lost);
   status.faults.emplace_back("tables_full", publisher_.refused() + catalog_.unplaced());
 }
 

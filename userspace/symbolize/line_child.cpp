@@ -19,7 +19,7 @@
 namespace pyprof::symbolize {
 namespace {
 
-constexpr std::size_t kMemoryBytes = std::size_t{512} << 20;
+constexpr std::size_t kMemoryBytes = std::size_t{256} << 20;
 constexpr std::size_t kMaxOpenFiles = 6;
 constexpr std::size_t kMaxKnownFiles = 4096;
 constexpr uint64_t kFileBudgetNs = 3'000'000'000;  // of CPU time, in all
