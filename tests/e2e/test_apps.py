@@ -17,6 +17,7 @@ import pytest
 import harness
 from harness import Process, Truth, count, figure, folded, names_of, python_frames, snapshot, total, wait_until
 from test_frames import judge
+from test_native import in_order
 
 RATE_HZ = 499
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -152,6 +153,17 @@ def test_numpy_and_pandas(venv, tmp_path):
     callers = {f: "arrays.<locals>." + f for f in ("multiplying", "sorting", "grouping")}
     check_shares("arrays", stacks, {q: truth[f] for f, q in callers.items()}, tuple(callers.values()))
     assert count(stacks, *callers.values()) >= 0.95 * count(stacks, "arrays.<locals>.turns")
+    native_below(stacks, callers["multiplying"], [r"\S*gemm\S* \[\S*openblas\S*\]"])
+    umath = r"\[_multiarray_umath\..*\]"
+    native_below(stacks, callers["sorting"], [r"sort \(fromnumeric.*\)", "array_sort " + umath, "PyArray_Sort " + umath])
+
+
+def native_below(stacks, caller, patterns):
+    """Nearly all samples of a Python function have these frames below it, in this order."""
+    below = [(frames[names_of(frames).index(caller) + 1:], n) for frames, n in stacks if caller in names_of(frames)]
+    right = sum(n for frames, n in below if in_order(patterns, frames))
+    figure("native_below[%s]" % caller, 100 * right / total(below), "%", "%d samples" % total(below))
+    assert right >= 0.7 * total(below), below[:5]
 
 
 def test_greenlets(venv, tmp_path):

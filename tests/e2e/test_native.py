@@ -14,6 +14,11 @@ import pprof_reader
 from harness import Capture, Process, count, figure, folded, names_of, snapshot, total
 
 
+def in_order(patterns, frames):
+    rest = iter(frames)
+    return all(any(re.fullmatch(pattern, frame) for frame in rest) for pattern in patterns)
+
+
 @pytest.mark.parametrize("depth", [60, 1024])
 def test_recursion_across_libraries_is_whole(native_rec, tmp_path, depth):
     with Process([native_rec, str(depth), "6"]) as target:
@@ -128,8 +133,3 @@ def test_native_code_below_python_is_named_in_order(tmp_path):
         figure("native_below[%s]" % caller, 100 * right / max(1, total(below)), "%", "%d samples" % total(below))
         assert total(below) > 30, caller
         assert right >= 0.7 * total(below), (caller, below[:5])
-
-
-def in_order(patterns, frames):
-    rest = iter(frames)
-    return all(any(re.fullmatch(pattern, frame) for frame in rest) for pattern in patterns)
