@@ -87,7 +87,7 @@ const PythonFinder::Looked* PythonFinder::look(int32_t pid, const model::Mapping
   looked.interpreter = python::inspect_mapped(file, process::without_deleted(mapping.path));
   if (file) looked.tsd = python::inspect_libc(*file);
   if (looked.interpreter && again.valid()) {
-    if (auto facts = process::read_facts(std::move(again))) looked.facts = std::move(*facts);
+    if (auto facts = process::read_facts(again)) looked.facts = std::move(*facts);
   }
   return &files_.emplace(id, std::move(looked)).first->second;
 }

@@ -12,6 +12,7 @@
 
 #include "userspace/elf/byte_reader.h"
 #include "userspace/elf/elf_state.h"
+#include "userspace/elf/image_header.h"
 
 namespace pyprof::elf {
 namespace {
@@ -19,7 +20,6 @@ namespace {
 // Files up to this size are copied: one that shrinks while it is read can't raise SIGBUS then.
 constexpr uint64_t kMaxCopiedBytes = uint64_t{64} << 20;
 constexpr uint64_t kMaxFileBytes = uint64_t{16} << 30;
-constexpr std::size_t kMaxBuildIdBytes = 64;
 
 constexpr uint64_t kMinDebugBytes = uint64_t{1} << 20;
 
@@ -90,37 +90,6 @@ Result<Mmap> map_file(int fd, uint64_t bytes) {
   void* data = ::mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
   if (data == MAP_FAILED) return errno_error("cannot map ELF file", errno);
   return Mmap(data, bytes);
-}
-
-uint64_t align_up(uint64_t value, uint64_t to) {
-  return (value + to - 1) & ~(to - 1);
-}
-
-std::string hex(std::span<const uint8_t> bytes) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const uint8_t byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
-// The descriptor of the GNU build-id note among the notes, empty if none.
-std::span<const uint8_t> find_build_id(std::span<const uint8_t> notes, uint64_t align) {
-  uint64_t at = 0;
-  while (const auto note = load<Elf64_Nhdr>(notes, at)) {
-    const uint64_t name_at = at + sizeof(*note);
-    const uint64_t value_at = at + align_up(sizeof(*note) + note->n_namesz, align);
-    const auto name = clip(notes, name_at, note->n_namesz);
-    const auto value = clip(notes, value_at, note->n_descsz);
-    if (note->n_type == NT_GNU_BUILD_ID && name.size() == 4 &&
-        std::memcmp(name.data(), "GNU", 4) == 0 && value.size() == note->n_descsz) {
-      return value.first(std::min(value.size(), kMaxBuildIdBytes));
-    }
-    at = align_up(value_at + note->n_descsz, align);
-  }
-  return {};
 }
 
 }  // namespace
@@ -221,11 +190,11 @@ std::string ElfFile::build_id() const {
   for (const Elf64_Phdr& header : state_->headers) {
     if (header.p_type != PT_NOTE) continue;
     const auto notes = clip(state_->bytes, header.p_offset, header.p_filesz);
-    const auto id = find_build_id(notes, header.p_align == 8 ? 8 : 4);
-    if (!id.empty()) return hex(id);
+    auto id = find_build_id(notes, header.p_align == 8 ? 8 : 4);
+    if (!id.empty()) return id;
   }
   const Section* section = this->section(".note.gnu.build-id");
-  return section == nullptr ? "" : hex(find_build_id(section_bytes(*section), 4));
+  return section == nullptr ? "" : find_build_id(section_bytes(*section), 4);
 }
 
 std::span<const uint8_t> ElfFile::State::at_address(uint64_t address, uint64_t count) const {

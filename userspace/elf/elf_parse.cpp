@@ -28,23 +28,6 @@ std::string text_at(std::span<const uint8_t> bytes, uint64_t offset, std::size_t
   return {tail.begin(), end};
 }
 
-Result<Elf64_Ehdr> read_header(std::span<const uint8_t> bytes) {
-  const auto header = load<Elf64_Ehdr>(bytes, 0);
-  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) {
-    return Error{"not an ELF file"};
-  }
-  if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB) {
-    return Error{"ELF file is not 64-bit little-endian", ExitCode::kNotSupported};
-  }
-  if (header->e_machine != kMachine) {
-    return Error{"ELF file is for another machine", ExitCode::kNotSupported};
-  }
-  if (header->e_type != ET_EXEC && header->e_type != ET_DYN) {
-    return Error{"ELF file is neither an executable nor a shared library", ExitCode::kNotSupported};
-  }
-  return *header;
-}
-
 // The number of symbols is nowhere said outright in the dynamic section: the hash tables imply it.
 uint32_t count_by_gnu_hash(std::span<const uint8_t> table) {
   ByteReader reader(table);
@@ -67,6 +50,32 @@ uint32_t count_by_gnu_hash(std::span<const uint8_t> table) {
 
 }  // namespace
 
+Result<Elf64_Ehdr> read_header(std::span<const uint8_t> bytes) {
+  const auto header = load<Elf64_Ehdr>(bytes, 0);
+  if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) {
+    return Error{"not an ELF file"};
+  }
+  if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB) {
+    return Error{"ELF file is not 64-bit little-endian", ExitCode::kNotSupported};
+  }
+  if (header->e_machine != kMachine) {
+    return Error{"ELF file is for another machine", ExitCode::kNotSupported};
+  }
+  if (header->e_type != ET_EXEC && header->e_type != ET_DYN) {
+    return Error{"ELF file is neither an executable nor a shared library", ExitCode::kNotSupported};
+  }
+  return *header;
+}
+
+std::optional<Segment> to_segment(const Elf64_Phdr& raw) {
+  if (raw.p_type != PT_LOAD || raw.p_vaddr + raw.p_memsz < raw.p_vaddr) return std::nullopt;
+  return Segment{.address = raw.p_vaddr,
+                 .offset = raw.p_offset,
+                 .file_bytes = std::min(raw.p_filesz, raw.p_memsz),
+                 .memory_bytes = raw.p_memsz,
+                 .executable = (raw.p_flags & PF_X) != 0};
+}
+
 Result<void> ElfFile::State::parse() {
   const auto header = read_header(bytes);
   if (!header) return header.error();
@@ -84,12 +93,7 @@ void ElfFile::State::parse_segments(const Elf64_Ehdr& header) {
   for (std::size_t at = 0; at + sizeof(Elf64_Phdr) <= table.size(); at += sizeof(Elf64_Phdr)) {
     const auto raw = *load<Elf64_Phdr>(table, at);
     headers.push_back(raw);
-    if (raw.p_type != PT_LOAD || raw.p_vaddr + raw.p_memsz < raw.p_vaddr) continue;
-    segments.push_back(Segment{.address = raw.p_vaddr,
-                               .offset = raw.p_offset,
-                               .file_bytes = std::min(raw.p_filesz, raw.p_memsz),
-                               .memory_bytes = raw.p_memsz,
-                               .executable = (raw.p_flags & PF_X) != 0});
+    if (const auto segment = to_segment(raw)) segments.push_back(*segment);
   }
 }
 

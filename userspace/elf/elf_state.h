@@ -6,8 +6,13 @@
 #include "userspace/base/fd.h"
 #include "userspace/elf/elf_file.h"
 
-// What an ElfFile keeps; only for the elf_*.cpp files.
+// What an ElfFile keeps; only for the elf_*.cpp files and image_header.cpp.
 namespace pyprof::elf {
+
+// The ELF header, if it is one of a file for this machine.
+Result<Elf64_Ehdr> read_header(std::span<const uint8_t> bytes);
+// Empty for what is no PT_LOAD, or one that wraps around.
+std::optional<Segment> to_segment(const Elf64_Phdr& raw);
 
 // A symbol table and its names, both as bytes of the file.
 struct SymbolSource {

@@ -35,7 +35,7 @@ Result<FileBinding> FileTable::identify(const ProcFs& proc, int32_t pid,
   if (const auto known = find(mapping)) return *known;
   auto file = open_mapping(proc, pid, mapping);
   if (!file) return file.error();
-  auto facts = read_facts(std::move(*file));
+  auto facts = read_facts(*file);
   if (!facts) return facts.error();
   const std::lock_guard lock(mutex_);
   return bind(add(mapping, std::move(*facts)), mapping);

@@ -16,7 +16,7 @@
 #include <cstdio>
 #include <optional>
 
-#include "userspace/elf/elf_file.h"
+#include "userspace/elf/image_header.h"
 #include "userspace/process/proc_maps.h"
 #include "userspace/process/root_files.h"
 
@@ -31,8 +31,8 @@ uint64_t page_bytes() {
 }
 
 std::string build_id_of(const Fd& fd) {
-  const auto file = elf::ElfFile::open(Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0)));
-  return file ? file->build_id() : std::string();
+  const auto image = elf::read_image_header(fd.get());
+  return image ? image->build_id : std::string();
 }
 
 bool inside_file(const model::Mapping& mapping, uint64_t file_bytes) {
@@ -155,16 +155,16 @@ uint64_t FileFacts::bias(const model::Mapping& mapping) const {
   return load;
 }
 
-Result<FileFacts> read_facts(Fd file) {
+Result<FileFacts> read_facts(const Fd& file) {
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) return errno_error("examining a mapped file", errno);
   FileFacts facts;
   facts.key = {status.st_dev, status.st_ino, inode_generation(file)};
-  const auto image = elf::ElfFile::open(std::move(file));
+  const auto image = elf::read_image_header(file.get());
   if (!image) return facts;
   facts.is_elf = true;
-  facts.build_id = image->build_id();
-  for (const auto& segment : image->segments()) {
+  facts.build_id = image->build_id;
+  for (const auto& segment : image->segments) {
     if (segment.executable && facts.segments.size() < FileFacts::kMaxSegments) {
       facts.segments.push_back({segment.address, segment.offset, segment.file_bytes});
     }

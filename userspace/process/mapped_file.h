@@ -54,7 +54,7 @@ struct FileFacts {
 };
 
 // Fails only if the file can't be examined; a file that is not ELF gives is_elf = false.
-Result<FileFacts> read_facts(Fd file);
+Result<FileFacts> read_facts(const Fd& file);
 
 // Raw build-id bytes as lower-case hex.
 std::string hex(std::string_view bytes);
