@@ -76,6 +76,7 @@ fmt:  ## formats the C++ files
 
 install: build  ## to $(DESTDIR)$(PREFIX)/bin and libexec, the default configuration to $(DESTDIR)$(SYSCONFDIR)
 	install -D -m 755 $(BUILD)/pyebpf-prof $(DESTDIR)$(PREFIX)/bin/pyebpf-prof
+	install -D -m 755 $(BUILD)/pyebpf-reader $(DESTDIR)$(PREFIX)/libexec/pyebpf-prof/pyebpf-reader
 	test ! -e $(BUILD)/pyebpf-usdt || \
 		install -D -m 755 $(BUILD)/pyebpf-usdt $(DESTDIR)$(PREFIX)/libexec/pyebpf-prof/pyebpf-usdt
 	install -D -m 644 packaging/man/pyebpf-prof.1 $(DESTDIR)$(PREFIX)/share/man/man1/pyebpf-prof.1
