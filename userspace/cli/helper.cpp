@@ -116,23 +116,6 @@ Error failure(const std::string& path, const std::string& message, int status) {
 
 }  // namespace
 
-Result<std::string> find_helper(const std::string& name) {
-  std::array<char, 4096> own{};
-  const ssize_t length = ::readlink("/proc/self/exe", own.data(), own.size() - 1);
-  if (length <= 0) return errno_error("finding the program's own folder", errno);
-  std::string folder(own.data(), static_cast<std::size_t>(length));
-  folder.resize(folder.rfind('/') + 1);
-  const std::string beside = folder + name;
-  const std::string installed = folder + "../libexec/pyebpf-prof/" + name;
-  for (const std::string& path : {beside, installed}) {
-    if (::access(path.c_str(), X_OK) == 0) return path;
-  }
-  return Error{fmt::format("{} is not installed (neither {} nor {}): build with libbpfcc-dev "
-                           "there, and install again",
-                           name, beside, installed),
-               ExitCode::kNotSupported};
-}
-
 Result<std::string> run_helper(const std::string& path, const std::vector<std::string>& arguments,
                                std::size_t max_bytes, uint64_t timeout_ms) {
   auto out = make_pipe();

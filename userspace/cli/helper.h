@@ -9,10 +9,6 @@
 
 namespace pyprof::cli {
 
-// Where a program that belongs to this one is: beside it (as built), else in
-// ../libexec/pyebpf-prof (as installed). Never looked for in PATH. kNotSupported if it is nowhere.
-[[nodiscard]] Result<std::string> find_helper(const std::string& name);
-
 // Runs a program with those words, no shell, an empty standard input and environment, and returns
 // its standard output. It is killed when the time is over or it writes more than `max_bytes`. The
 // error is the first line that it wrote to standard error, with its exit code.

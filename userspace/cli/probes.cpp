@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "userspace/aggregate/clean_text.h"
+#include "userspace/base/helper_path.h"
 #include "userspace/cli/helper.h"
 #include "userspace/daemon/targets.h"
 #include "userspace/export/writer.h"
@@ -96,7 +97,7 @@ std::string probe_table(const std::vector<UsdtProbe>& probes) {
 Result<std::vector<UsdtProbe>> read_probes(int32_t pid) {
   if (const auto there = daemon::check_process(process::ProcFs(), pid); !there)
     return there.error();
-  const auto helper = find_helper(kHelper);
+  const auto helper = find_helper(kHelper, "build with libbpfcc-dev there, and install again");
   if (!helper) return helper.error();
   const auto output = run_helper(*helper, {std::to_string(pid)}, kMaxOutputBytes, kTimeoutMs);
   if (!output) return output.error();

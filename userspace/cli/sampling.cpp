@@ -88,6 +88,9 @@ Result<daemon::SnapshotResult> sample_here(const daemon::SnapshotJob& job,
   options.metrics = config.metrics;
   options.only_pids = job.pids;
   options.usdt = std::move(usdt);
+  // Used where a daemon has made it: a snapshot alone leaves nothing on the disk.
+  const std::string tables = config.daemon.state_dir + "/tables";
+  if (::access(tables.c_str(), W_OK) == 0) options.table_cache = tables;
   options.tool_version = daemon::tool_version();
   auto engine = engine::Engine::start(options);
   if (!engine) return engine.error();

@@ -57,6 +57,7 @@ struct Limits {
   uint32_t index_chunks = 512;
   uint64_t stack_cache_bytes = 16 * kMiB;
   uint64_t symbol_cache_bytes = 16 * kMiB;
+  uint64_t table_cache_bytes = 64 * kMiB;  // on disk; 0 = no cache
   uint64_t resident_bytes = 256 * kMiB;
   bool operator==(const Limits&) const = default;
 };

@@ -102,22 +102,24 @@ Section limits() {
   };
   const Range table{64, 4'194'304};
   const Range cache{kMiB, 64 * kGiB};
-  return {"limits",
-          {{"ring_bytes", power_of_two(&Config::limits, &Limits::ring_bytes, {64 * kKiB, kGiB})},
-           {"event_ring_bytes",
-            power_of_two(&Config::limits, &Limits::event_ring_bytes, {64 * kKiB, kGiB})},
-           {"processes", count(&Limits::processes, table)},
-           {"threads", count(&Limits::threads, table)},
-           {"interpreters", count(&Limits::interpreters, {16, 65'536})},
-           {"mappings", count(&Limits::mappings, {4'096, 4'194'304})},
-           {"stacks", count(&Limits::stacks, table)},
-           {"codes", count(&Limits::codes, table)},
-           {"row_chunks", count(&Limits::row_chunks, {16, 262'144})},
-           {"index_chunks", count(&Limits::index_chunks, {16, 65'536})},
-           {"stack_cache_bytes", bytes(&Config::limits, &Limits::stack_cache_bytes, cache)},
-           {"symbol_cache_bytes", bytes(&Config::limits, &Limits::symbol_cache_bytes, cache)},
-           {"resident_bytes",
-            bytes(&Config::limits, &Limits::resident_bytes, {32 * kMiB, 64 * kGiB})}}};
+  return {
+      "limits",
+      {{"ring_bytes", power_of_two(&Config::limits, &Limits::ring_bytes, {64 * kKiB, kGiB})},
+       {"event_ring_bytes",
+        power_of_two(&Config::limits, &Limits::event_ring_bytes, {64 * kKiB, kGiB})},
+       {"processes", count(&Limits::processes, table)},
+       {"threads", count(&Limits::threads, table)},
+       {"interpreters", count(&Limits::interpreters, {16, 65'536})},
+       {"mappings", count(&Limits::mappings, {4'096, 4'194'304})},
+       {"stacks", count(&Limits::stacks, table)},
+       {"codes", count(&Limits::codes, table)},
+       {"row_chunks", count(&Limits::row_chunks, {16, 262'144})},
+       {"index_chunks", count(&Limits::index_chunks, {16, 65'536})},
+       {"stack_cache_bytes", bytes(&Config::limits, &Limits::stack_cache_bytes, cache)},
+       {"symbol_cache_bytes", bytes(&Config::limits, &Limits::symbol_cache_bytes, cache)},
+       {"table_cache_bytes", bytes(&Config::limits, &Limits::table_cache_bytes, {0, 64 * kGiB})},
+       {"resident_bytes",
+        bytes(&Config::limits, &Limits::resident_bytes, {32 * kMiB, 64 * kGiB})}}};
 }
 
 Section metrics() {

@@ -114,6 +114,7 @@ Result<void> Daemon::start() {
   options.sampling = config_.sampling;
   options.limits = config_.limits;
   options.metrics = config_.metrics;
+  options.table_cache = config_.daemon.state_dir + "/tables";
   options.tool_version = tool_version();
   auto engine = engine::Engine::start(options);
   if (!engine) return engine.error();

@@ -53,7 +53,10 @@ bool ends_flow(const ZydisDecodedInstruction& head) {
 
 Step to_step(uint64_t address, const ZydisDecodedInstruction& head,
              const ZydisDecodedOperand* operands) {
-  Step step{.address = address, .effect = frame_effect(head, operands), .length = head.length};
+  Step step;
+  step.address = address;
+  step.effect = frame_effect(head, operands);
+  step.length = head.length;
   const auto category = head.meta.category;
   step.call = category == ZYDIS_CATEGORY_CALL;
   step.jump = category == ZYDIS_CATEGORY_UNCOND_BR || category == ZYDIS_CATEGORY_COND_BR;
@@ -69,6 +72,13 @@ Step to_step(uint64_t address, const ZydisDecodedInstruction& head,
   return step;
 }
 
+Step no_step(uint64_t address) {
+  Step step;
+  step.address = address;
+  step.bad = true;
+  return step;
+}
+
 // Bytes that are no instruction are steps of their own.
 std::vector<Step> decode(std::span<const uint8_t> code, uint64_t address) {
   constexpr std::size_t kUsualBytes = 4;
@@ -81,8 +91,7 @@ std::vector<Step> decode(std::span<const uint8_t> code, uint64_t address) {
   for (std::size_t at = 0; at < code.size(); at += steps.back().length) {
     const bool good = ZYAN_SUCCESS(ZydisDecoderDecodeFull(
         &decoder, code.data() + at, code.size() - at, &head, operands.data()));
-    steps.push_back(good ? to_step(address + at, head, operands.data())
-                         : Step{.address = address + at, .bad = true});
+    steps.push_back(good ? to_step(address + at, head, operands.data()) : no_step(address + at));
   }
   return steps;
 }

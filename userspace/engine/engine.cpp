@@ -80,13 +80,14 @@ bool is_running(int32_t pid) {
 
 class Engine::Impl {
  public:
-  Impl(const EngineOptions& options, std::unique_ptr<probe::Probe> probe, bool cgroup_v1)
+  Impl(const EngineOptions& options, std::unique_ptr<probe::Probe> probe,
+       std::unique_ptr<reader::FileReader> reader, bool cgroup_v1)
       : options_(options),
         probe_(std::move(probe)),
         tables_(probe_->table_memory()),
         directory_(cgroup_v1),
         catalog_(files_, tables_, directory_),
-        publisher_(*probe_, tables_, files_, catalog_, directory_),
+        publisher_(*probe_, tables_, files_, catalog_, directory_, std::move(reader)),
         queue_(kQueuedBatches),
         aggregator_(
             queue_, catalog_, kernel_symbols_, symbolizer_limits(options.limits),
@@ -313,6 +314,10 @@ void Engine::Impl::add_faults(const Losses& now, EngineStatus& status) const {
   status.faults.emplace_back("malformed_record", now.collector.malformed);
   status.faults.emplace_back("lines_unread", now.aggregator.lines_lost);
   status.faults.emplace_back("tables_full", publisher_.refused() + catalog_.unplaced());
+  const auto reader = publisher_.reader_counts();
+  for (std::size_t i = 0; i < reader.failures.size(); ++i) {
+    status.faults.emplace_back(to_label(static_cast<reader::Failure>(i)), reader.failures[i]);
+  }
 }
 
 EngineStatus Engine::Impl::status() {
@@ -368,11 +373,14 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineOptions& options) {
     return Error{"the cycles event is not built yet: use cpu-clock", ExitCode::kUsage};
   }
   raise_file_limit();
+  // It is ready by the time that the kernel's programs are.
+  auto reader = reader::start_file_reader(options.table_cache, options.limits.table_cache_bytes);
+  if (!reader) return reader.error();
   const bool cgroup_v1 = uses_cgroup_v1();
   auto probe = probe::Probe::load(
       {options.limits, options.only_pids, cgroup_v1, options.time_identity, !options.usdt.empty()});
   if (!probe) return probe.error();
-  auto impl = std::make_unique<Impl>(options, std::move(*probe), cgroup_v1);
+  auto impl = std::make_unique<Impl>(options, std::move(*probe), std::move(*reader), cgroup_v1);
   if (const auto started = impl->start(); !started) return started.error();
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }

@@ -3,13 +3,35 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
+#include "userspace/base/clock.h"
 #include "userspace/elf/debug_files.h"
 #include "userspace/process/debug_file.h"
 #include "userspace/process/root_files.h"
-#include "userspace/python/describe.h"
 
 namespace pyprof::engine {
+
 namespace {
+
+// Of all room, in percent: when more than the first is in use, unused rows are evicted until the
+// second is free.
+constexpr uint64_t kNearlyFull = 88;
+constexpr uint64_t kSpare = 25;
+// New rules of one file in the dictionary that all share and that never shrinks; compilers' files
+// have 40 at most.
+constexpr std::size_t kMaxFileRules = 512;
+constexpr uint32_t kDictionaryTag = 2;
+constexpr uint32_t kTagMask = 3;
+constexpr uint32_t kIndexMask = 0x3fff << 2;
+
+bool fuller_than(const probe::RangeAllocator& room, uint64_t percent) {
+  return uint64_t{room.used()} * 100 > uint64_t{room.size()} * percent;
+}
+
+Fd copy_of(const Fd& fd) {
+  return fd.valid() ? Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)) : Fd();
+}
 
 Fd our_root() {
   return Fd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -30,59 +52,177 @@ const LoadedFile* FileCatalog::find(model::FileId id) const {
   return it == loaded_.end() ? nullptr : it->second.get();
 }
 
-void FileCatalog::read(LoadedFile& file, const elf::ElfFile& elf) {
-  file.tsd = python::inspect_libc(elf);
-  file.asyncio = python::inspect_asyncio(elf);
-  file.has_debug_info = elf::has_debug_info(elf);
-  const auto table = elf::read_unwind_table(elf);
-  if (!table || table->rows.empty()) return;
-  file.first_address = table->first_address;
-  file.end_address = table->end_address;
-  const elf::PackedTable packed = elf::pack(*table, dictionary_);
-  tables_.write_dictionary(dictionary_.rules());
-  file.placement = tables_.place_file(packed.rows, packed.index);
-  if (!file.placement) ++unplaced_;
+Fd FileCatalog::keep_open(model::FileId id, Fd fd, int32_t pid) {
+  const std::lock_guard lock(mutex_);
+  const auto kept = open_.find(id);
+  if (kept != open_.end()) return copy_of(kept->second.fd);
+  if (!fd.valid() || open_.size() >= kMaxOpenFiles) return fd;
+  Fd copy = copy_of(fd);
+  open_.emplace(id, OpenFile{std::move(fd), pid});
+  return copy;
 }
 
-const LoadedFile& FileCatalog::load(model::FileId id, Fd fd, int32_t pid) {
-  auto file = std::make_unique<LoadedFile>();
+LoadedFile& FileCatalog::slot(model::FileId id) {
+  const std::lock_guard lock(mutex_);
+  return *loaded_.at(id);
+}
+
+// Users of a file's rows hold on to its LoadedFile, so one that is read again stays where it is.
+void FileCatalog::place(model::FileId id, const reader::ReadResult& result) {
   const auto info = files_.info(id);
-  const std::string path = info ? info->path : std::string();
-  Fd kept(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
-  const auto elf = elf::ElfFile::open(std::move(fd));
-  file->interpreter = python::inspect_mapped(elf, path);
-  Fd debug;
-  if (elf) {
-    read(*file, *elf);
-    debug = process::find_debug_file(process::open_root(process::ProcFs(), pid), path, *elf);
-    if (!debug.valid()) debug = process::find_debug_file(our_root(), path, *elf);
+  const auto* tables = std::get_if<reader::FileTables>(&result);
+  if (find(id) == nullptr) {
+    auto file = std::make_unique<LoadedFile>();
+    if (tables != nullptr) {
+      file->interpreter = tables->interpreter;
+      file->tsd = tables->tsd;
+      file->asyncio = tables->asyncio;
+    } else {
+      const Error why{"it can't be parsed: " +
+                      std::string(to_label(std::get<reader::Failure>(result)))};
+      file->interpreter =
+          reader::tables_of_unreadable(why, info ? info->path : std::string()).interpreter;
+    }
+    const std::lock_guard lock(mutex_);
+    loaded_.emplace(id, std::move(file));
   }
+  LoadedFile& file = slot(id);
+  starved_.erase(id);
+  if (file.rows == LoadedFile::Rows::kPlaced) return;
+  file.rows = LoadedFile::Rows::kNone;
+  if (tables != nullptr && !tables->packed.rows.empty()) place_rows(id, file, *tables);
   const std::lock_guard lock(mutex_);
-  if (kept.valid() && open_.size() < kMaxOpenFiles) open_.emplace(id, std::move(kept));
-  if (debug.valid() && debug_.size() < kMaxDebugFiles) debug_.emplace(id, std::move(debug));
-  auto& slot = loaded_[id];
-  slot = std::move(file);
-  return *slot;
+  unplaced_ = starved_.size();
 }
 
-Fd FileCatalog::duplicate(const Files& files, model::FileId id) const {
+void FileCatalog::place_rows(model::FileId id, LoadedFile& file, const reader::FileTables& tables) {
+  file.first_address = tables.first_address;
+  file.end_address = tables.end_address;
+  file.last_use_ns = monotonic_ns();
+  const auto placement = tables_.place_file(translate(tables), tables.packed.index);
+  if (placement) {
+    file.placement = *placement;
+    file.rows = LoadedFile::Rows::kPlaced;
+    return;
+  }
+  file.rows = LoadedFile::Rows::kStarved;
+  starved_[id] = {static_cast<uint32_t>(tables.packed.rows.size()),
+                  static_cast<uint32_t>(tables.packed.index.size())};
+  evict_for(starved_[id]);
+}
+
+// The room comes free later; then the file is read again.
+void FileCatalog::evict_for(const Need& need) {
+  const uint64_t rows = uint64_t{tables_.rows().size()} - need.rows;
+  const uint64_t index = uint64_t{tables_.index().size()} - need.index;
+  if (need.rows > tables_.rows().size() || need.index > tables_.index().size()) return;
+  const auto full = [&] {
+    return tables_.rows().used() - tables_.pending_rows() > rows ||
+           tables_.index().used() - tables_.pending_index() > index;
+  };
+  while (full() && evict_one()) {
+  }
+}
+
+// The rows with indexes of the dictionary that all files share.
+std::vector<uint32_t> FileCatalog::translate(const reader::FileTables& tables) {
+  std::vector<uint32_t> shared(tables.rules.size());
+  for (std::size_t i = 0; i < std::min(shared.size(), kMaxFileRules); ++i)
+    shared[i] = dictionary_.index_of(tables.rules[i]);
+  tables_.write_dictionary(dictionary_.rules());
+  std::vector<uint32_t> rows = tables.packed.rows;
+  for (uint32_t& row : rows) {
+    if ((row & kTagMask) != kDictionaryTag) continue;
+    row = (row & ~kIndexMask) | shared[(row & kIndexMask) >> 2] << 2;
+  }
+  return rows;
+}
+
+// The rows that nobody has used for longest.
+bool FileCatalog::evict_one() {
   const std::lock_guard lock(mutex_);
-  const auto it = files.find(id);
-  return it == files.end() ? Fd() : Fd(::fcntl(it->second.get(), F_DUPFD_CLOEXEC, 3));
+  LoadedFile* oldest = nullptr;
+  for (const auto& [id, file] : loaded_) {
+    if (file->rows != LoadedFile::Rows::kPlaced || file->users != 0) continue;
+    if (oldest == nullptr || file->last_use_ns < oldest->last_use_ns) oldest = file.get();
+  }
+  if (oldest == nullptr) return false;
+  tables_.remove_file(oldest->placement, monotonic_ns());
+  oldest->rows = LoadedFile::Rows::kEvicted;
+  oldest->placement = {};
+  ++evicted_;
+  return true;
+}
+
+void FileCatalog::make_room() {
+  if (!fuller_than(tables_.rows(), kNearlyFull) && !fuller_than(tables_.index(), kNearlyFull))
+    return;
+  const auto spare = [](const probe::RangeAllocator& room) {
+    return static_cast<uint32_t>(uint64_t{room.size()} * kSpare / 100);
+  };
+  evict_for({spare(tables_.rows()), spare(tables_.index())});
+}
+
+bool FileCatalog::would_fit(model::FileId id) const {
+  const auto need = starved_.find(id);
+  return need != starved_.end() && tables_.rows().fits(need->second.rows) &&
+         tables_.index().fits(need->second.index);
+}
+
+void FileCatalog::add_user(model::FileId id) {
+  ++slot(id).users;
+}
+
+void FileCatalog::remove_user(model::FileId id) {
+  LoadedFile& file = slot(id);
+  --file.users;
+  file.last_use_ns = monotonic_ns();
+}
+
+FileCatalog::OpenFile FileCatalog::duplicate(model::FileId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto it = open_.find(id);
+  return it == open_.end() ? OpenFile() : OpenFile{copy_of(it->second.fd), it->second.pid};
 }
 
 std::optional<elf::ElfFile> FileCatalog::open(model::FileId id) {
-  return parse(duplicate(open_, id));
+  return parse(duplicate(id).fd);
+}
+
+FileCatalog::DebugInfo FileCatalog::find_debug_info(model::FileId id) const {
+  DebugInfo found;
+  OpenFile file = duplicate(id);
+  const auto elf = parse(std::move(file.fd));
+  if (!elf) return found;
+  found.own = elf::has_debug_info(*elf);
+  const auto info = files_.info(id);
+  const std::string path = info ? info->path : std::string();
+  found.separate =
+      process::find_debug_file(process::open_root(process::ProcFs(), file.pid), path, *elf);
+  if (!found.separate.valid()) found.separate = process::find_debug_file(our_root(), path, *elf);
+  return found;
+}
+
+FileCatalog::DebugInfo FileCatalog::debug_info(model::FileId id) {
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = debug_.find(id);
+    if (known != debug_.end()) return {copy_of(known->second.separate), known->second.own};
+  }
+  DebugInfo found = find_debug_info(id);
+  const std::lock_guard lock(mutex_);
+  if (debug_.size() < kMaxDebugFiles)
+    debug_.try_emplace(id, DebugInfo{copy_of(found.separate), found.own});
+  return found;
 }
 
 std::optional<elf::ElfFile> FileCatalog::open_debug(model::FileId id) {
-  return parse(duplicate(debug_, id));
+  return parse(std::move(debug_info(id).separate));
 }
 
 Fd FileCatalog::open_debug_info(model::FileId id) {
-  const auto* file = find(id);
-  if (file == nullptr) return Fd();
-  return duplicate(file->has_debug_info ? open_ : debug_, id);
+  DebugInfo info = debug_info(id);
+  return info.own ? duplicate(id).fd : std::move(info.separate);
 }
 
 model::Module FileCatalog::module(model::FileId id) {
@@ -106,6 +246,11 @@ Fd FileCatalog::open_perf_map(model::ProcessId process) {
 uint64_t FileCatalog::unplaced() const {
   const std::lock_guard lock(mutex_);
   return unplaced_;
+}
+
+uint64_t FileCatalog::evicted() const {
+  const std::lock_guard lock(mutex_);
+  return evicted_;
 }
 
 }  // namespace pyprof::engine

@@ -13,24 +13,35 @@
 #include "userspace/probe/tables.h"
 #include "userspace/process/file_table.h"
 #include "userspace/python/interpreter.h"
+#include "userspace/reader/file_reader.h"
 #include "userspace/symbolize/native_symbols.h"
 
 namespace pyprof::engine {
 
-// What is known of one executable file, read once.
+// What is known of one executable file. Read by the publishing thread only, but for `interpreter`,
+// which never changes.
 struct LoadedFile {
-  std::optional<probe::FilePlacement> placement;  // empty: no rows, or no room for them
-  uint64_t first_address = 0;                     // of the row index
+  enum class Rows : uint8_t {
+    kNone,     // it has none, or could not be read
+    kPlaced,   // `placement` holds them
+    kEvicted,  // nobody used them and others needed the room: to be read again
+    kStarved,  // there is no room, and none can be made
+  };
+  Rows rows = Rows::kNone;
+  probe::FilePlacement placement;
+  uint64_t first_address = 0;  // of the row index
   uint64_t end_address = 0;
   std::optional<python::InterpreterFile> interpreter;
   std::optional<python::TsdLayout> tsd;
   std::optional<python::AsyncioLayout> asyncio;
-  bool has_debug_info = false;  // in the file itself
+  uint32_t users = 0;  // published processes
+  uint64_t last_use_ns = 0;
 };
 
 // The files behind the numbers of FileTable: their unwind rows in the kernel, what they say of
 // CPython, and, kept open, their symbols. Files stay open so that symbols can still be read when
-// the last process that mapped them is gone.
+// the last process that mapped them is gone. Rows that nobody uses make room for those that
+// somebody needs.
 class FileCatalog : public symbolize::FileOpener {
  public:
   static constexpr std::size_t kMaxOpenFiles = 4096;
@@ -40,11 +51,20 @@ class FileCatalog : public symbolize::FileOpener {
               const ProcessDirectory& directory)
       : files_(files), tables_(tables), directory_(directory) {}
 
-  // Publishing thread: what is known of the file; nullptr = load() it first.
+  // Publishing thread, as all up to the next comment. nullptr or kEvicted = it has to be read.
   [[nodiscard]] const LoadedFile* find(model::FileId id) const;
-  // Publishing thread: reads a file; may take 100 ms
-  // for a big one. A separate debug file is looked for as process `pid` sees it, then as we do.
-  const LoadedFile& load(model::FileId id, Fd fd, int32_t pid);
+  // The descriptor for that: takes over `fd` and gives a copy; an earlier one if `fd` is not valid.
+  // A separate debug file will be looked for as process `pid` sees it, then as we do.
+  [[nodiscard]] Fd keep_open(model::FileId id, Fd fd, int32_t pid);
+  // Takes in what was read of a file, also again.
+  void place(model::FileId id, const reader::ReadResult& result);
+  // A process with tables that point at the file's rows begins or ends.
+  void add_user(model::FileId id);
+  void remove_user(model::FileId id);
+  // Evicts while the kernel's arrays are nearly full; room comes free after TableStore::kGraceNs.
+  void make_room();
+  // The file is kStarved and would find room now: it is to be read again.
+  [[nodiscard]] bool would_fit(model::FileId id) const;
 
   // Any thread.
   std::optional<elf::ElfFile> open(model::FileId id) override;
@@ -54,24 +74,45 @@ class FileCatalog : public symbolize::FileOpener {
   bool is_interpreter(model::FileId id) override;
   Fd open_perf_map(model::ProcessId process) override;
 
-  // Files whose rows found no room in the kernel's table.
+  // Files whose rows find no room in the kernel's table now.
   [[nodiscard]] uint64_t unplaced() const;
+  [[nodiscard]] uint64_t evicted() const;
 
  private:
-  using Files = std::unordered_map<model::FileId, Fd>;
-  void read(LoadedFile& file, const elf::ElfFile& elf);
-  // A descriptor of its own, invalid if the file is not among them.
-  [[nodiscard]] Fd duplicate(const Files& files, model::FileId id) const;
+  struct OpenFile {
+    Fd fd;
+    int32_t pid = 0;  // that had it mapped when it was opened
+  };
+  // Where a file's DWARF and its other symbols are.
+  struct DebugInfo {
+    Fd separate;       // invalid = there is no separate debug file
+    bool own = false;  // the file itself has DWARF
+  };
+  struct Need {
+    uint32_t rows = 0;
+    uint32_t index = 0;
+  };
+  void place_rows(model::FileId id, LoadedFile& file, const reader::FileTables& tables);
+  [[nodiscard]] std::vector<uint32_t> translate(const reader::FileTables& tables);
+  void evict_for(const Need& need);
+  bool evict_one();
+  LoadedFile& slot(model::FileId id);
+  [[nodiscard]] OpenFile duplicate(model::FileId id) const;
+  // Looks for it at the first question: may block, see mapped_file.h. A copy for the caller.
+  [[nodiscard]] DebugInfo debug_info(model::FileId id);
+  [[nodiscard]] DebugInfo find_debug_info(model::FileId id) const;
 
   process::FileTable& files_;
   probe::TableStore& tables_;
   const ProcessDirectory& directory_;
   elf::RuleDictionary dictionary_;
+  std::unordered_map<model::FileId, Need> starved_;  // publishing thread only
   mutable std::mutex mutex_;  // guards what follows; entries never move or go
   std::unordered_map<model::FileId, std::unique_ptr<LoadedFile>> loaded_;
-  Files open_;
-  Files debug_;  // separate debug files
+  std::unordered_map<model::FileId, OpenFile> open_;
+  std::unordered_map<model::FileId, DebugInfo> debug_;
   uint64_t unplaced_ = 0;
+  uint64_t evicted_ = 0;
 };
 
 }  // namespace pyprof::engine

@@ -4,21 +4,17 @@
 #include <algorithm>
 
 #include "userspace/base/clock.h"
-#include "userspace/engine/deadline.h"
 #include "userspace/process/mapped_file.h"
 #include "userspace/process/proc_maps.h"
-#include "userspace/python/code_object.h"
 #include "userspace/python/describe.h"
-#include "userspace/python/method_names.h"
 
 namespace pyprof::engine {
 
 namespace {
 
 constexpr std::size_t kMaxGenerations = 16'384;
-constexpr std::size_t kMaxCodes = 4'096;
-constexpr auto kReadLimit = std::chrono::milliseconds(100);
 constexpr std::size_t kMaxAmbiguous = 64;
+constexpr std::size_t kMaxStarved = 4'096;
 constexpr uint64_t kLookAgainNs = 1'000'000'000;
 
 // Rows for what the file's table covers; frame pointers elsewhere.
@@ -28,12 +24,12 @@ wire_mapping make_mapping(const process::MappedRange& range, const LoadedFile* f
   mapping.start = range.mapping.start;
   mapping.end = range.mapping.end;
   mapping.kind = WIRE_MAP_NONE;
-  if (file == nullptr || !file->placement) return mapping;
+  if (file == nullptr || file->rows != LoadedFile::Rows::kPlaced) return mapping;
   const uint64_t first = mapping.start - bias, end = mapping.end - bias;
   if (first < file->first_address || first >= file->end_address) return mapping;
   mapping.kind = WIRE_MAP_ROWS;
   mapping.bias = bias + file->first_address;
-  mapping.index_first = file->placement->index_first;
+  mapping.index_first = file->placement.index_first;
   if (end > file->end_address) mapping.end = bias + file->end_address;
   return mapping;
 }
@@ -41,12 +37,14 @@ wire_mapping make_mapping(const process::MappedRange& range, const LoadedFile* f
 }  // namespace
 
 Publisher::Publisher(probe::Probe& probe, probe::TableStore& tables, process::FileTable& files,
-                     FileCatalog& catalog, ProcessDirectory& directory)
+                     FileCatalog& catalog, ProcessDirectory& directory,
+                     std::unique_ptr<reader::FileReader> reader)
     : probe_(probe),
       tables_(tables),
       files_(files),
       catalog_(catalog),
       directory_(directory),
+      reader_(std::move(reader)),
       thread_([this] { run(); }) {}
 
 Publisher::~Publisher() {
@@ -56,6 +54,7 @@ Publisher::~Publisher() {
   }
   work_.notify_all();
   thread_.join();
+  reader_.reset();
 }
 
 void Publisher::publish(const process::ProcessState& state, uint64_t as_of_ns) {
@@ -99,8 +98,10 @@ void Publisher::cancel_calls() {
 
 bool Publisher::wait_idle(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
-  return idle_.wait_for(
-      lock, limit, [this] { return !busy_ && fresh_.empty() && slow_.empty() && scans_.empty(); });
+  return idle_.wait_for(lock, limit, [this] {
+    return !busy_ && !waiting_ && read_files_.empty() && fresh_.empty() && slow_.empty() &&
+           scans_.empty();
+  });
 }
 
 uint64_t Publisher::built_ns(uint32_t map_gen) const {
@@ -127,7 +128,9 @@ void Publisher::run() {
     if (step(lock)) continue;
     idle_.notify_all();
     work_.wait_for(lock, std::chrono::seconds(1));
-    tables_.reclaim(monotonic_ns());
+    lock.unlock();
+    look_after_files();
+    lock.lock();
   }
 }
 
@@ -135,7 +138,9 @@ void Publisher::run() {
 bool Publisher::step(std::unique_lock<std::mutex>& lock) {
   busy_ = true;
   bool worked = true;
-  if (!fresh_.empty()) {
+  if (!read_files_.empty()) {
+    take_files(lock);
+  } else if (!fresh_.empty()) {
     serve(lock, fresh_, false);
   } else if (!scans_.empty()) {
     auto [request, done] = std::move(scans_.front());
@@ -172,86 +177,29 @@ void Publisher::serve(std::unique_lock<std::mutex>& lock, std::deque<model::Proc
   Job job = std::move(jobs_.at(id));
   jobs_.erase(id);
   lock.unlock();
-  bool complete = true;
+  // What is known of it by now is newer than what waits.
+  waits_.forget(id);
+  starved_.erase(id);
+  Built built;
   if (job.ended) {
     remove(job);
   } else {
-    std::vector<wire_mapping> mappings;
-    uint32_t python = WIRE_NO_SLOT;
     learn(job);
-    complete = build(job, may_read, mappings, python);
-    install(job, mappings, python);
+    built = build(job, may_read);
+    // The second look gives no more than the first unless nothing is missing any more.
+    if (!may_read || !built.missing) install(job, built);
   }
+  if (!built.starved.empty() && starved_.size() < kMaxStarved) {
+    starved_[id] = {job, std::move(built.starved)};
+  }
+  const bool waits = may_read && built.missing;
+  if (waits) waits_.wait(id, std::move(job), std::move(built.reading));
   tables_.reclaim(monotonic_ns());
   lock.lock();
-  if (complete || jobs_.contains(id)) return;
+  waiting_ = !waits_.empty();
+  if (waits || !built.missing || jobs_.contains(id)) return;
   jobs_.emplace(id, std::move(job));
   slow_.push_back(id);
-}
-
-void Publisher::complete(model::CodeObject code, const CodeDone& done) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (codes_.size() >= kMaxCodes) return;
-    codes_.emplace_back(std::move(code), done);
-  }
-  work_.notify_one();
-}
-
-void Publisher::name_methods(std::vector<model::CodeObject*>& codes) {
-  const auto same = [](const auto* a, const auto* b) { return a->process < b->process; };
-  std::stable_sort(codes.begin(), codes.end(), same);
-  for (auto first = codes.begin(); first != codes.end();) {
-    const auto end = std::upper_bound(first, codes.end(), *first, same);
-    name_methods_of_one(std::span(first, end));
-    first = end;
-  }
-}
-
-// The reader may outlive this call: all that it touches is its own.
-void Publisher::name_methods_of_one(std::span<model::CodeObject* const> codes) {
-  const auto process = codes.front()->process;
-  const auto pid = codes.front()->pid;
-  const auto runtime = directory_.python_runtime(process);
-  if (!runtime || directory_.live_process(pid) != process) return;
-  std::vector<model::CodeObject> asked;
-  for (const auto* code : codes)
-    asked.push_back(*code);
-  const auto names = within(kReadLimit, [pid, runtime = *runtime, asked = std::move(asked)] {
-    const python::ProcessMemory memory(pid);
-    python::MethodFinder finder(memory, runtime.config, runtime.offsets);
-    std::vector<std::optional<std::string>> found;
-    for (const auto& code : asked)
-      found.push_back(finder.find(code));
-    return found;
-  });
-  for (std::size_t i = 0; names && i < codes.size(); ++i) {
-    if ((*names)[i]) codes[i]->qualname = *(*names)[i];
-  }
-}
-
-// The address may hold another object by now: it is taken only if what was captured agrees.
-void Publisher::read_code(const model::CodeObject& code, const CodeDone& done) {
-  const auto runtime = directory_.python_runtime(code.process);
-  if (!runtime || directory_.live_process(code.pid) != code.process) return;
-  auto read = within(kReadLimit, [pid = code.pid, config = runtime->config, at = code.address] {
-    const python::ProcessMemory memory(pid);
-    return python::read_code(memory, config, at);
-  });
-  if (!read || !read->ok()) return;
-  model::CodeObject whole = std::move(**read);
-  const auto known = [](const std::string& part, const std::string& all) {
-    return all.compare(0, part.size(), part) == 0;
-  };
-  if (whole.first_line != code.first_line || !known(code.line_table, whole.line_table)) return;
-  if (code.complete && !known(code.qualname, whole.qualname)) return;
-  if (code.method && !code.qualname.empty()) whole.qualname = code.qualname;
-  whole.process = code.process;
-  whole.pid = code.pid;
-  whole.id = code.id;
-  whole.address = code.address;
-  whole.version = code.version;
-  done(std::move(whole));
 }
 
 void Publisher::learn(Job& job) {
@@ -260,7 +208,7 @@ void Publisher::learn(Job& job) {
 }
 
 const LoadedFile* Publisher::file_of(const Job& job, const process::MappedRange& range,
-                                     bool may_read, uint64_t& bias, bool& missing) {
+                                     bool may_read, uint64_t& bias, Built& built) {
   const auto& mapping = range.mapping;
   if (!process::has_file(mapping) && !process::is_vdso(mapping)) return nullptr;
   auto binding = files_.find(mapping);
@@ -270,31 +218,32 @@ const LoadedFile* Publisher::file_of(const Job& job, const process::MappedRange&
     binding = *identified;
   }
   if (!binding) {
-    missing = true;
+    built.missing = true;
     return nullptr;
   }
   bias = binding->bias;
   const auto* file = catalog_.find(binding->file);
-  if (file != nullptr) return file;
-  if (!may_read) {
-    missing = true;
-    return nullptr;
-  }
-  auto fd = process::open_mapping(proc_, job.state.pid, mapping);
-  return fd ? &catalog_.load(binding->file, std::move(*fd), job.state.pid) : nullptr;
+  const bool wanted = file == nullptr || file->rows == LoadedFile::Rows::kEvicted;
+  if (wanted && may_read) read_file(job, binding->file, mapping, built);
+  if (wanted && !may_read) built.missing = true;
+  if (file == nullptr) return nullptr;
+  if (file->rows == LoadedFile::Rows::kPlaced) built.files.push_back(binding->file);
+  if (file->rows == LoadedFile::Rows::kStarved) built.starved.push_back(binding->file);
+  return file;
 }
 
-// Returns false if a file has to be read first; then what there is is in `mappings`.
-bool Publisher::build(const Job& job, bool may_read, std::vector<wire_mapping>& mappings,
-                      uint32_t& python) {
-  bool missing = false;
+// If a file has to be read first, what there is without it.
+Publisher::Built Publisher::build(const Job& job, bool may_read) {
+  Built built;
   std::vector<InterpreterCandidate> interpreters;
   const python::TsdLayout* tsd = nullptr;
   const python::AsyncioLayout* asyncio = nullptr;
   for (const auto& range : job.state.space.read().ranges()) {
     uint64_t bias = 0;
-    const auto* file = file_of(job, range, may_read, bias, missing);
-    if (mappings.size() < WIRE_MAX_MAPPINGS) mappings.push_back(make_mapping(range, file, bias));
+    const auto* file = file_of(job, range, may_read, bias, built);
+    if (built.mappings.size() < WIRE_MAX_MAPPINGS) {
+      built.mappings.push_back(make_mapping(range, file, bias));
+    }
     if (file == nullptr) continue;
     if (file->tsd) tsd = &*file->tsd;
     if (file->asyncio) asyncio = &*file->asyncio;
@@ -304,11 +253,11 @@ bool Publisher::build(const Job& job, bool may_read, std::vector<wire_mapping>& 
                        interpreters.back().bias == bias;
     if (!known) interpreters.push_back({&*file->interpreter, bias});
   }
-  if (!interpreters.empty() && (tsd != nullptr || !missing)) {
-    python = choose_python(job, interpreters, tsd, asyncio);
+  if (!interpreters.empty() && (tsd != nullptr || !built.missing)) {
+    built.python = choose_python(job, interpreters, tsd, asyncio);
   }
-  if (interpreters.empty() && !missing) tell_unreadable(job);
-  return !missing;
+  if (interpreters.empty() && !built.missing) tell_unreadable(job);
+  return built;
 }
 
 // A file that could not be numbered, but has the name of an interpreter.
@@ -383,18 +332,17 @@ void Publisher::remember(uint32_t map_gen, uint64_t as_of_ns) {
   if (generations_.size() > kMaxGenerations) generations_.pop_front();
 }
 
-void Publisher::install(const Job& job, const std::vector<wire_mapping>& mappings,
-                        uint32_t python) {
+void Publisher::install(const Job& job, const Built& built) {
   const uint64_t now_ns = monotonic_ns();
   wire_process process{};
   process.proc = job.state.process;
   process.stack_top = job.state.stack_top;
-  process.python = python;
+  process.python = built.python;
   process.map_gen = tables_.next_generation();
-  const auto first = tables_.place_mappings(mappings);
+  const auto first = tables_.place_mappings(built.mappings);
   if (first) {
     process.map_first = *first;
-    process.map_count = static_cast<uint32_t>(mappings.size());
+    process.map_count = static_cast<uint32_t>(built.mappings.size());
   }
   remember(process.map_gen, job.as_of_ns);
   const bool stored = probe_.set_process(job.state.pid, process).ok();
@@ -402,11 +350,19 @@ void Publisher::install(const Job& job, const std::vector<wire_mapping>& mapping
     const std::lock_guard lock(mutex_);
     ++refused_;
   }
+  for (const auto id : built.files)
+    catalog_.add_user(id);
   auto& slot = published_[job.state.process];
+  withdraw(slot, now_ns);
+  slot = {process.map_first, process.map_count, built.python, built.files};
+  by_pid_[job.state.pid] = job.state.process;
+}
+
+void Publisher::withdraw(const Published& slot, uint64_t now_ns) {
+  for (const auto id : slot.files)
+    catalog_.remove_user(id);
   tables_.remove_mappings(slot.map_first, slot.map_count, now_ns);
   if (slot.python != WIRE_NO_SLOT) tables_.remove_python(slot.python, now_ns);
-  slot = {process.map_first, process.map_count, python};
-  by_pid_[job.state.pid] = job.state.process;
 }
 
 void Publisher::remove(const Job& job) {
@@ -415,8 +371,7 @@ void Publisher::remove(const Job& job) {
   directory_.ended(job.state.process);
   const auto it = published_.find(job.state.process);
   if (it == published_.end()) return;
-  tables_.remove_mappings(it->second.map_first, it->second.map_count, now_ns);
-  if (it->second.python != WIRE_NO_SLOT) tables_.remove_python(it->second.python, now_ns);
+  withdraw(it->second, now_ns);
   published_.erase(it);
   const auto owner = by_pid_.find(job.state.pid);
   if (owner == by_pid_.end() || owner->second != job.state.process) return;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "userspace/engine/file_catalog.h"
+#include "userspace/engine/file_waits.h"
 #include "userspace/engine/interpreter_choice.h"
 #include "userspace/engine/process_directory.h"
 #include "userspace/probe/loader.h"
@@ -19,16 +20,17 @@
 
 namespace pyprof::engine {
 
-// Gives the kernel the tables of each process, on a thread of its own: reading files may take long
+// Gives the kernel the tables of each process, on a thread of its own: opening files may take long
 // or block. A process whose files are all known is served first; one with a new file gets what
-// there is at once and the rest when the file is read.
+// there is at once and the rest when the file has been read, which other threads do.
 class Publisher {
  public:
   using ScanDone = std::function<void(process::ScanResult)>;
   using CodeDone = std::function<void(model::CodeObject)>;
 
   Publisher(probe::Probe& probe, probe::TableStore& tables, process::FileTable& files,
-            FileCatalog& catalog, ProcessDirectory& directory);
+            FileCatalog& catalog, ProcessDirectory& directory,
+            std::unique_ptr<reader::FileReader> reader);
   ~Publisher();
   Publisher(const Publisher&) = delete;
   Publisher& operator=(const Publisher&) = delete;
@@ -59,6 +61,7 @@ class Publisher {
 
   // Tables that found no room in the kernel.
   [[nodiscard]] uint64_t refused() const;
+  [[nodiscard]] reader::ReaderCounts reader_counts() const { return reader_->counts(); }
 
  private:
   struct Job {
@@ -77,6 +80,20 @@ class Publisher {
     uint32_t map_first = 0;
     uint32_t map_count = 0;
     uint32_t python = WIRE_NO_SLOT;
+    std::vector<model::FileId> files;  // whose rows they point at
+  };
+  // What one look at a process's files gave.
+  struct Built {
+    std::vector<wire_mapping> mappings;
+    uint32_t python = WIRE_NO_SLOT;
+    std::vector<model::FileId> files;    // with rows
+    std::vector<model::FileId> reading;  // to wait for
+    bool missing = false;                // there is a file that was not read
+    std::vector<model::FileId> starved;  // whose rows find no room
+  };
+  struct Starved {
+    Job job;
+    std::vector<model::FileId> files;
   };
 
   void run();
@@ -86,9 +103,15 @@ class Publisher {
   void learn(Job& job);
   void read_code(const model::CodeObject& code, const CodeDone& done);
   void name_methods_of_one(std::span<model::CodeObject* const> codes);
-  bool build(const Job& job, bool may_read, std::vector<wire_mapping>& mappings, uint32_t& python);
+  void look_after_files();
+  void retry(model::ProcessId process, Starved starved);
+  void take_files(std::unique_lock<std::mutex>& lock);
+  void do_again(std::vector<Job> jobs);
+  Built build(const Job& job, bool may_read);
   const LoadedFile* file_of(const Job& job, const process::MappedRange& range, bool may_read,
-                            uint64_t& bias, bool& missing);
+                            uint64_t& bias, Built& built);
+  void read_file(const Job& job, model::FileId id, const model::Mapping& mapping, Built& built);
+  void start_reading(model::FileId id, Fd fd);
   uint32_t choose_python(const Job& job, const std::vector<InterpreterCandidate>& candidates,
                          const python::TsdLayout* tsd, const python::AsyncioLayout* asyncio);
   uint32_t place_python(const Job& job, const InterpreterCandidate& candidate,
@@ -96,7 +119,8 @@ class Publisher {
                         const python::AsyncioLayout* asyncio);
   void look_again();
   void tell_unreadable(const Job& job);
-  void install(const Job& job, const std::vector<wire_mapping>& mappings, uint32_t python);
+  void install(const Job& job, const Built& built);
+  void withdraw(const Published& slot, uint64_t now_ns);
   void remove(const Job& job);
   void remember(uint32_t map_gen, uint64_t as_of_ns);
 
@@ -110,6 +134,8 @@ class Publisher {
   std::unordered_map<int32_t, model::ProcessId> by_pid_;       // publishing thread only
   std::unordered_map<model::ProcessId, Ambiguous> ambiguous_;  // publishing thread only
   uint64_t look_again_ns_ = 0;                                 // publishing thread only
+  FileWaits<Job> waits_;                                       // publishing thread only
+  std::unordered_map<model::ProcessId, Starved> starved_;      // publishing thread only
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable work_;
@@ -120,10 +146,13 @@ class Publisher {
   std::deque<std::pair<process::ScanRequest, ScanDone>> scans_;
   std::deque<std::pair<model::CodeObject, CodeDone>> codes_;
   std::deque<std::pair<uint32_t, uint64_t>> generations_;  // map_gen, as_of_ns
+  std::deque<std::pair<model::FileId, reader::FileReader::Outcome>> read_files_;
   uint64_t refused_ = 0;
+  bool waiting_ = false;  // for files
   bool busy_ = false;
   bool calling_ = false;  // a `done` may be running
   bool stop_ = false;
+  std::unique_ptr<reader::FileReader> reader_;
   std::thread thread_;
 };
 

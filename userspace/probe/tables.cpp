@@ -24,6 +24,12 @@ std::optional<uint32_t> RangeAllocator::take(uint32_t count) {
   return std::nullopt;
 }
 
+bool RangeAllocator::fits(uint32_t count) const {
+  return std::any_of(free_.begin(), free_.end(), [wanted = rounded(count)](const auto& range) {
+    return range.second >= wanted;
+  });
+}
+
 void RangeAllocator::give_back(uint32_t first, uint32_t count) {
   const uint32_t given = rounded(count);
   used_ -= given;
@@ -92,6 +98,14 @@ std::optional<uint32_t> TableStore::place_python(const wire_python_config& confi
 
 void TableStore::remove_python(uint32_t slot, uint64_t now_ns) {
   graves_.push_back({now_ns, &pythons_, slot, 1});
+}
+
+uint32_t TableStore::pending(const RangeAllocator& allocator) const {
+  uint32_t count = 0;
+  for (const Grave& grave : graves_) {
+    if (grave.allocator == &allocator) count += allocator.rounded(grave.count);
+  }
+  return count;
 }
 
 void TableStore::reclaim(uint64_t now_ns) {

@@ -22,13 +22,17 @@ class RangeAllocator {
   // First element; empty = no room.
   std::optional<uint32_t> take(uint32_t count);
   void give_back(uint32_t first, uint32_t count);
+  // take() would succeed.
+  [[nodiscard]] bool fits(uint32_t count) const;
   [[nodiscard]] uint32_t used() const { return used_; }
   [[nodiscard]] uint32_t size() const { return size_; }
 
- private:
+  // What count elements take.
   [[nodiscard]] uint32_t rounded(uint32_t count) const {
     return (count + align_ - 1) / align_ * align_;
   }
+
+ private:
   uint32_t size_;
   uint32_t align_;
   std::atomic<uint32_t> used_{0};      // read by other threads for metrics
@@ -79,6 +83,10 @@ class TableStore {
 
   void reclaim(uint64_t now_ns);
 
+  // Given back by remove_file() and not to be used again yet.
+  [[nodiscard]] uint32_t pending_rows() const { return pending(rows_); }
+  [[nodiscard]] uint32_t pending_index() const { return pending(index_); }
+
   [[nodiscard]] const RangeAllocator& rows() const { return rows_; }
   [[nodiscard]] const RangeAllocator& index() const { return index_; }
   [[nodiscard]] const RangeAllocator& mappings() const { return mappings_; }
@@ -91,6 +99,8 @@ class TableStore {
     uint32_t first;
     uint32_t count;
   };
+  [[nodiscard]] uint32_t pending(const RangeAllocator& allocator) const;
+
   TableMemory memory_;
   RangeAllocator rows_;
   RangeAllocator index_;

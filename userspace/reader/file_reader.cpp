@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/reader/file_reader.h"
 
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 
+#include "userspace/base/helper_path.h"
 #include "userspace/base/log.h"
 
 namespace pyprof::reader {
@@ -24,7 +26,8 @@ bool is_failure(const ReadResult& result, Failure failure) {
 
 }  // namespace
 
-FileReader::FileReader(FileReaderOptions options) : options_(std::move(options)) {
+FileReader::FileReader(FileReaderOptions options)
+    : options_(std::move(options)), cancel_(::eventfd(0, EFD_CLOEXEC)) {
   if (!options_.cache_directory.empty() && options_.cache_bytes > 0) {
     auto cache = TableCache::open(options_.cache_directory, options_.cache_bytes,
                                   program_version(options_.program));
@@ -43,6 +46,7 @@ FileReader::~FileReader() {
     const std::lock_guard lock(mutex_);
     stop_ = true;
   }
+  ::eventfd_write(cancel_.get(), 1);
   for (Lane& lane : lanes_)
     lane.filled.notify_all();
   for (Lane& lane : lanes_)
@@ -91,7 +95,7 @@ void FileReader::handle(Which which, ReaderProcess& process, Job job) {
   }
   ReadLimits limits = options_.limits;
   if (which == kFast) limits.time = std::min(limits.time, options_.small_time);
-  auto result = process.read(job.file, job.path, limits);
+  auto result = process.read(job.file, job.path, limits, cancel_);
   if (which == kFast && is_failure(result, Failure::kTime)) {
     const Done done = job.done;
     done({true, Failure::kTime});
@@ -140,6 +144,17 @@ void FileReader::count(const ReadResult& result) {
 ReaderCounts FileReader::counts() const {
   const std::lock_guard lock(mutex_);
   return counts_;
+}
+
+Result<std::unique_ptr<FileReader>> start_file_reader(const std::string& cache_directory,
+                                                      uint64_t cache_bytes) {
+  const auto program = find_helper("pyebpf-reader", "install pyebpf-prof again, as a whole");
+  if (!program) return program.error();
+  FileReaderOptions options;
+  options.program = *program;
+  options.cache_directory = cache_directory;
+  options.cache_bytes = cache_bytes;
+  return std::make_unique<FileReader>(std::move(options));
 }
 
 }  // namespace pyprof::reader

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -78,6 +79,7 @@ class FileReader {
   void count(const ReadResult& result);
 
   const FileReaderOptions options_;
+  Fd cancel_;  // an eventfd
   std::mutex cache_mutex_;
   std::optional<TableCache> cache_;  // guarded by cache_mutex_
   mutable std::mutex mutex_;         // guards what follows
@@ -85,5 +87,10 @@ class FileReader {
   bool stop_ = false;
   std::array<Lane, kLanes> lanes_;
 };
+
+// With the pyebpf-reader that belongs to this program; fails if it is not installed. An empty
+// directory or 0 bytes: nothing is kept.
+[[nodiscard]] Result<std::unique_ptr<FileReader>> start_file_reader(
+    const std::string& cache_directory, uint64_t cache_bytes);
 
 }  // namespace pyprof::reader

@@ -46,17 +46,18 @@ pid_t spawn(const std::string& program, const Fd& socket) {
   return error == 0 ? pid : 0;
 }
 
-enum class Wait : uint8_t { kAnswer, kGone, kTime };
+enum class Wait : uint8_t { kAnswer, kGone, kTime, kCancelled };
 
-Wait wait_for(const Fd& socket, std::chrono::milliseconds limit, Answer& answer) {
+Wait wait_for(const Fd& socket, const Fd& cancel, std::chrono::milliseconds limit, Answer& answer) {
   const uint64_t end_ns = monotonic_ns() + static_cast<uint64_t>(limit.count()) * 1'000'000;
   while (true) {
     const uint64_t now_ns = monotonic_ns();
     if (now_ns >= end_ns) return Wait::kTime;
-    pollfd poll{socket.get(), POLLIN, 0};
-    const int ready = ::poll(&poll, 1, static_cast<int>((end_ns - now_ns) / 1'000'000) + 1);
+    pollfd polls[] = {{socket.get(), POLLIN, 0}, {cancel.get(), POLLIN, 0}};
+    const int ready = ::poll(polls, 2, static_cast<int>((end_ns - now_ns) / 1'000'000) + 1);
     if (ready < 0 && errno != EINTR) return Wait::kGone;
     if (ready <= 0) continue;
+    if (polls[1].revents != 0) return Wait::kCancelled;
     const ssize_t got = ::recv(socket.get(), &answer, sizeof(answer), MSG_DONTWAIT | MSG_WAITALL);
     return got == static_cast<ssize_t>(sizeof(answer)) ? Wait::kAnswer : Wait::kGone;
   }
@@ -155,7 +156,8 @@ bool ReaderProcess::send(const Fd& file, const Fd& result, std::string_view path
   return ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) == bytes;
 }
 
-ReadResult ReaderProcess::read(const Fd& file, std::string_view path, const ReadLimits& limits) {
+ReadResult ReaderProcess::read(const Fd& file, std::string_view path, const ReadLimits& limits,
+                               const Fd& cancel) {
   const Fd result(::memfd_create("tables", MFD_CLOEXEC));
   if (!result.valid()) return Failure::kUnavailable;
   bool sent = pid_ != 0 && send(file, result, path, limits);
@@ -166,9 +168,10 @@ ReadResult ReaderProcess::read(const Fd& file, std::string_view path, const Read
   }
   if (!sent) return Failure::kUnavailable;
   Answer answer;
-  const Wait waited = wait_for(socket_, limits.time, answer);
+  const Wait waited = wait_for(socket_, cancel, limits.time, answer);
   if (waited != Wait::kAnswer) {
     stop();
+    if (waited == Wait::kCancelled) return Failure::kUnavailable;
     return waited == Wait::kTime ? Failure::kTime : Failure::kCrash;
   }
   if (answer.wait_status != 0) return failure_of(answer.wait_status);

@@ -54,8 +54,10 @@ class ReaderProcess {
   ReaderProcess(const ReaderProcess&) = delete;
   ReaderProcess& operator=(const ReaderProcess&) = delete;
 
-  // Waits for the result. `path` is what the file is known by; the file's offset is not used.
-  [[nodiscard]] ReadResult read(const Fd& file, std::string_view path, const ReadLimits& limits);
+  // Waits for the result. `path` is what the file is known by; the file's offset is not used. Gives
+  // up with kUnavailable when `cancel` is readable.
+  [[nodiscard]] ReadResult read(const Fd& file, std::string_view path, const ReadLimits& limits,
+                                const Fd& cancel = Fd());
 
   [[nodiscard]] pid_t pid() const { return pid_; }
 
