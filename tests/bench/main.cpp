@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// pyebpf-bench --source DIR --build DIR [--quick]: the project's goals next to what this machine
-// measures. Needs root and takes under six minutes (--quick: one). Asserts no time.
+// pyebpf-bench --source DIR --build DIR [--quick] [--fleet]: the project's goals next to what this
+// machine measures. Needs root and takes under seven minutes (--quick: two). --fleet: only what a
+// host full of other people's programs costs. Asserts no time.
 #include <fmt/format.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "tests/bench/fleet.h"
 #include "tests/bench/footprint.h"
 #include "tests/bench/sampling_cost.h"
 #include "tests/bench/slowdown.h"
@@ -22,6 +24,7 @@ namespace {
 struct Options {
   Paths paths{".", "build"};
   bool quick = false;
+  bool fleet_only = false;
 };
 
 Result<Options> parse_arguments(int argc, char** argv) {
@@ -30,12 +33,14 @@ Result<Options> parse_arguments(int argc, char** argv) {
     const std::string word = argv[i];
     if (word == "--quick") {
       options.quick = true;
+    } else if (word == "--fleet") {
+      options.fleet_only = true;
     } else if (word == "--source" && i + 1 < argc) {
       options.paths.source = argv[++i];
     } else if (word == "--build" && i + 1 < argc) {
       options.paths.build = argv[++i];
     } else {
-      return Error{"usage: pyebpf-bench [--source DIR] [--build DIR] [--quick]"};
+      return Error{"usage: pyebpf-bench [--source DIR] [--build DIR] [--quick] [--fleet]"};
     }
   }
   return options;
@@ -65,14 +70,9 @@ void report_machine(const CpuTimes& before, uint64_t start_ns, Figures& figures)
   figures.add("length of the run", static_cast<double>(monotonic_ns() - start_ns) / 1e9, 0, "s");
 }
 
-Result<void> run(const Options& options) {
-  if (::geteuid() != 0) return Error{"the benchmark needs root", ExitCode::kPermission};
+Result<void> measure_service(const Options& options, Figures& figures) {
   const auto interpreters = choose_interpreters(options.paths);
   if (!interpreters) return interpreters.error();
-  Figures figures(options.paths.build + "/figures.txt");
-  const auto before = cpu_times();
-  const uint64_t start_ns = monotonic_ns();
-  leave_workload_cpu();
   const auto& one = reference(*interpreters);
   if (const auto done = measure_footprint(options.paths, one, options.quick, figures); !done) {
     return done;
@@ -81,9 +81,19 @@ Result<void> run(const Options& options) {
       !done) {
     return done;
   }
-  if (const auto done = measure_slowdown(options.paths, one, options.quick, figures); !done) {
-    return done;
+  return measure_slowdown(options.paths, one, options.quick, figures);
+}
+
+Result<void> run(const Options& options) {
+  if (::geteuid() != 0) return Error{"the benchmark needs root", ExitCode::kPermission};
+  Figures figures(options.paths.build + "/figures.txt");
+  const auto before = cpu_times();
+  const uint64_t start_ns = monotonic_ns();
+  leave_workload_cpu();
+  if (!options.fleet_only) {
+    if (const auto done = measure_service(options, figures); !done) return done;
   }
+  if (const auto done = measure_fleet(options.paths, options.quick, figures); !done) return done;
   report_machine(before, start_ns, figures);
   figures.print();
   return {};

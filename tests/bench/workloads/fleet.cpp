@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// bench-fleet SHARE: computes for that share of the time, 20 frames deep, and sleeps else. As big
+// as programs usually are: 1,000 functions that are never called.
+#include <time.h>
+
+#include <cstdlib>
+#include <utility>
+
+namespace {
+
+volatile unsigned sink;
+
+template <int N>
+[[gnu::noinline, gnu::used]] unsigned unused(unsigned a, unsigned b) {
+  unsigned values[N % 7 + 2] = {a, b};
+  for (unsigned i = 0; i < sizeof(values) / sizeof(values[0]); ++i) {
+    sink = sink + values[i] * N;
+    if (sink == a + N) std::abort();
+  }
+  return sink;
+}
+
+template <int... N>
+[[gnu::noinline]] void keep(std::integer_sequence<int, N...>) {
+  static unsigned (*volatile functions[])(unsigned, unsigned) = {unused<N>...};
+  sink = functions[0] != nullptr;
+}
+
+double now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+[[gnu::noinline]] void work(int depth, double seconds) {
+  if (depth > 0) {
+    work(depth - 1, seconds);
+    sink = sink + 1;
+    return;
+  }
+  for (const double end = now() + seconds; now() < end;)
+    sink = sink + 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  constexpr double kPeriod = 0.5;
+  constexpr int kFunctions = 1'000;
+  keep(std::make_integer_sequence<int, kFunctions>{});
+  const double share = argc > 1 ? std::atof(argv[1]) : 1;
+  while (true) {
+    work(20, kPeriod * share);
+    const double rest = kPeriod * (1 - share);
+    const timespec pause{0, static_cast<long>(rest * 1e9)};
+    nanosleep(&pause, nullptr);
+  }
+}
