@@ -13,6 +13,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <string>
+#include <vector>
 
 #include "tests/bench/profiles.h"
 #include "tests/bench/workload.h"
@@ -30,6 +32,9 @@ constexpr std::size_t kProcesses = 1'000;
 constexpr std::size_t kRestartProcesses = 200;
 constexpr uint32_t kFirstWindowMs = 15;
 constexpr int kStartTries = 400;
+constexpr uint64_t kReadLimitNs = 20'000'000'000;
+constexpr uint64_t kProgramChunks = 2;  // that rows of a program here fill; and more than
+constexpr uint64_t kBigChunks = 16;     // all that may start meanwhile
 
 double ms_since(uint64_t start_ns) {
   return static_cast<double>(monotonic_ns() - start_ns) / 1e6;
@@ -83,18 +88,24 @@ class Processes {
   Processes(const Processes&) = delete;
   Processes& operator=(const Processes&) = delete;
 
-  Result<void> start(const Binaries& binaries, std::size_t count, const char* share) {
+  Result<void> start(const Binaries& binaries, std::size_t count, const std::string& share) {
     for (std::size_t i = 0; i < count; ++i) {
-      std::string path = binaries.paths()[i % binaries.paths().size()];
-      std::string word = share;
-      char* const arguments[] = {path.data(), word.data(), nullptr};
-      pid_t pid = 0;
-      if (const int error =
-              ::posix_spawn(&pid, path.c_str(), nullptr, nullptr, arguments, environ)) {
-        return errno_error("starting " + path, error);
-      }
-      pids_.push_back(pid);
+      const auto& path = binaries.paths()[i % binaries.paths().size()];
+      if (const auto done = start_one({path, share}); !done) return done;
     }
+    return {};
+  }
+  Result<void> start_one(std::vector<std::string> words) {
+    std::vector<char*> arguments;
+    for (auto& word : words)
+      arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    pid_t pid = 0;
+    if (const int error =
+            ::posix_spawn(&pid, arguments[0], nullptr, nullptr, arguments.data(), environ)) {
+      return errno_error("starting " + words[0], error);
+    }
+    pids_.push_back(pid);
     return {};
   }
   void stop() {
@@ -204,6 +215,65 @@ Result<void> measure_restart(const Binaries& binaries, Figures& figures) {
   return {};
 }
 
+// The biggest shared library of the machine; "" if there is no folder of such.
+std::string biggest_library() {
+  std::string found;
+  uintmax_t found_bytes = 0;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator("/usr/lib/x86_64-linux-gnu", failed)) {
+    if (!entry.is_regular_file(failed) || entry.file_size(failed) <= found_bytes) continue;
+    if (entry.path().string().find(".so") == std::string::npos) continue;
+    found = entry.path();
+    found_bytes = entry.file_size(failed);
+  }
+  return found;
+}
+
+uint64_t row_chunks(engine::Engine& engine) {
+  for (const auto& map : engine.status().maps) {
+    if (map.name == "rows") return map.entries.value_or(0);
+  }
+  return 0;
+}
+
+// Until so many chunks are taken; the limit if they never are.
+double ms_until(engine::Engine& engine, uint64_t chunks, uint64_t start_ns) {
+  while (row_chunks(engine) < chunks && monotonic_ns() < start_ns + kReadLimitNs)
+    sleep_ms(1);
+  return ms_since(start_ns);
+}
+
+// From the start of a program that nobody has seen to its rows in the kernel; then again, with a
+// program that maps the big library started just before.
+Result<void> measure_big(const Binaries& binaries, Figures& figures) {
+  const std::string big = biggest_library();
+  const auto engine = engine::Engine::start(whole_host(""));
+  if (!engine) return engine.error();
+  const auto& paths = binaries.paths();
+  Processes processes;
+  std::vector<double> ms;
+  uint64_t before = 0, start_ns = 0;
+  for (std::size_t i = 0; i < 6; ++i) {
+    before = row_chunks(**engine);
+    start_ns = monotonic_ns();
+    if (const auto done = processes.start_one({paths[i], "0.001"}); !done) return done;
+    ms.push_back(ms_until(**engine, before + kProgramChunks, start_ns));
+    sleep_ms(300);
+  }
+  figures.add("start of a program to its rows in the kernel", spread(ms), 1, "ms");
+  before = row_chunks(**engine);
+  start_ns = monotonic_ns();
+  if (const auto done = processes.start_one({paths[6], "0.001", big}); !done) return done;
+  if (const auto done = processes.start_one({paths[7], "0.001"}); !done) return done;
+  figures.add("the same, while a big file is read",
+              ms_until(**engine, before + 2 * kProgramChunks, start_ns), 1, "ms");
+  figures.add("rows of the big file in the kernel",
+              ms_until(**engine, before + 2 * kProgramChunks + kBigChunks, start_ns), 1, "ms", "",
+              fmt::format("{}, {:.0f} MB", fs::path(big).filename().string(),
+                          static_cast<double>(fs::file_size(big)) / 1e6));
+  return {};
+}
+
 }  // namespace
 
 Result<void> measure_fleet(const Paths& paths, bool quick, Figures& figures) {
@@ -211,7 +281,8 @@ Result<void> measure_fleet(const Paths& paths, bool quick, Figures& figures) {
   if (const auto made = binaries.fill(paths.build + "/bench-fleet", kBinaries); !made) return made;
   figures.heading(fmt::format("{} distinct programs in {} processes", kBinaries, kProcesses));
   if (const auto done = measure_many(binaries, quick, figures); !done) return done;
-  return measure_restart(binaries, figures);
+  if (const auto done = measure_restart(binaries, figures); !done) return done;
+  return measure_big(binaries, figures);
 }
 
 }  // namespace pyprof::bench

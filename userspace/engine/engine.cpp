@@ -291,7 +291,7 @@ Result<model::Profile> Engine::Impl::snapshot(const SnapshotRequest& request,
 
 // Of the maps that userspace fills; the kernel's own hash maps can't be counted cheaply.
 std::optional<uint64_t> Engine::Impl::entries_of(const std::string& map) const {
-  if (map == "rows") return tables_.rows().used() / WIRE_ROW_CHUNK;
+  if (map == "rows") return (tables_.rows().used() + WIRE_ROW_CHUNK - 1) / WIRE_ROW_CHUNK;
   if (map == "row_index") return (tables_.index().used() + WIRE_ROW_CHUNK - 1) / WIRE_ROW_CHUNK;
   if (map == "mappings") return tables_.mappings().used();
   if (map == "pythons") return tables_.pythons().used();

@@ -106,8 +106,8 @@ void FileCatalog::place_rows(model::FileId id, LoadedFile& file, const reader::F
     return;
   }
   file.rows = LoadedFile::Rows::kStarved;
-  starved_[id] = {static_cast<uint32_t>(tables.packed.rows.size()),
-                  static_cast<uint32_t>(tables.packed.index.size())};
+  const auto room = probe::TableStore::room_for(tables.packed.index);
+  starved_[id] = {room.value_or(UINT32_MAX), static_cast<uint32_t>(tables.packed.index.size())};
   evict_for(starved_[id]);
 }
 
@@ -155,12 +155,25 @@ bool FileCatalog::evict_one() {
 }
 
 void FileCatalog::make_room() {
-  if (!fuller_than(tables_.rows(), kNearlyFull) && !fuller_than(tables_.index(), kNearlyFull))
+  join_room();
+  if (!fuller_than(tables_.rows(), kNearlyFull) && !fuller_than(tables_.index(), kNearlyFull)) {
     return;
+  }
   const auto spare = [](const probe::RangeAllocator& room) {
     return static_cast<uint32_t>(uint64_t{room.size()} * kSpare / 100);
   };
   evict_for({spare(tables_.rows()), spare(tables_.index())});
+}
+
+// What is free may lie in pieces that are too small.
+void FileCatalog::join_room() {
+  if (tables_.pending_rows() > 0) return;
+  for (const auto& [id, need] : starved_) {
+    if (would_fit(id)) continue;
+    while (tables_.pending_rows() < need.rows && evict_one()) {
+    }
+    return;
+  }
 }
 
 bool FileCatalog::would_fit(model::FileId id) const {

@@ -61,7 +61,8 @@ class FileCatalog : public symbolize::FileOpener {
   // A process with tables that point at the file's rows begins or ends.
   void add_user(model::FileId id);
   void remove_user(model::FileId id);
-  // Evicts while the kernel's arrays are nearly full; room comes free after TableStore::kGraceNs.
+  // Evicts while the kernel's arrays are nearly full or a file is kStarved; room comes free after
+  // TableStore::kGraceNs. To be called every second or so.
   void make_room();
   // The file is kStarved and would find room now: it is to be read again.
   [[nodiscard]] bool would_fit(model::FileId id) const;
@@ -95,6 +96,7 @@ class FileCatalog : public symbolize::FileOpener {
   void place_rows(model::FileId id, LoadedFile& file, const reader::FileTables& tables);
   [[nodiscard]] std::vector<uint32_t> translate(const reader::FileTables& tables);
   void evict_for(const Need& need);
+  void join_room();
   bool evict_one();
   LoadedFile& slot(model::FileId id);
   [[nodiscard]] OpenFile duplicate(model::FileId id) const;

@@ -6,34 +6,36 @@
 
 namespace pyprof::probe {
 
-RangeAllocator::RangeAllocator(uint32_t size, uint32_t align)
-    : size_(size / align * align), align_(align) {
+namespace {
+
+constexpr uint32_t kMaxPageRows = 255;  // 8 bits of an index entry
+
+}  // namespace
+
+RangeAllocator::RangeAllocator(uint32_t size) : size_(size) {
   if (size_ > 0) free_.emplace(0, size_);
 }
 
 std::optional<uint32_t> RangeAllocator::take(uint32_t count) {
-  const uint32_t wanted = rounded(count);
   for (auto it = free_.begin(); it != free_.end(); ++it) {
-    if (it->second < wanted) continue;
-    const uint32_t first = it->first, left = it->second - wanted;
+    if (it->second < count) continue;
+    const uint32_t first = it->first, left = it->second - count;
     free_.erase(it);
-    if (left > 0) free_.emplace(first + wanted, left);
-    used_ += wanted;
+    if (left > 0) free_.emplace(first + count, left);
+    used_ += count;
     return first;
   }
   return std::nullopt;
 }
 
 bool RangeAllocator::fits(uint32_t count) const {
-  return std::any_of(free_.begin(), free_.end(), [wanted = rounded(count)](const auto& range) {
-    return range.second >= wanted;
-  });
+  return std::any_of(free_.begin(), free_.end(),
+                     [count](const auto& range) { return range.second >= count; });
 }
 
 void RangeAllocator::give_back(uint32_t first, uint32_t count) {
-  const uint32_t given = rounded(count);
-  used_ -= given;
-  auto it = free_.emplace(first, given).first;
+  used_ -= count;
+  auto it = free_.emplace(first, count).first;
   const auto next = std::next(it);
   if (next != free_.end() && it->first + it->second == next->first) {
     it->second += next->second;
@@ -48,26 +50,46 @@ void RangeAllocator::give_back(uint32_t first, uint32_t count) {
 
 TableStore::TableStore(TableMemory memory)
     : memory_(memory),
-      rows_(static_cast<uint32_t>(memory.rows.size()), WIRE_ROW_CHUNK),
+      rows_(static_cast<uint32_t>(memory.rows.size())),
       index_(static_cast<uint32_t>(memory.index.size())),
       mappings_(static_cast<uint32_t>(memory.mappings.size())),
       pythons_(static_cast<uint32_t>(memory.pythons.size())) {}
 
+// A page's rows lie in one chunk: so many elements are enough wherever the first one is.
+std::optional<uint32_t> TableStore::room_for(std::span<const uint32_t> index) {
+  uint64_t rows = 0, longest = 1;
+  for (const uint32_t entry : index) {
+    rows += entry & kMaxPageRows;
+    longest = std::max<uint64_t>(longest, entry & kMaxPageRows);
+  }
+  const uint64_t padding = longest - 1;
+  const uint64_t room = rows + padding * (rows / (WIRE_ROW_CHUNK - padding) + 2);
+  if (room > UINT32_MAX) return std::nullopt;
+  return static_cast<uint32_t>(room);
+}
+
 std::optional<FilePlacement> TableStore::place_file(std::span<const uint32_t> rows,
                                                     std::span<const uint32_t> index) {
-  const auto row_count = static_cast<uint32_t>(rows.size());
-  const auto index_count = static_cast<uint32_t>(index.size());
-  const auto row_first = rows_.take(row_count);
+  const auto room = room_for(index);
+  const auto row_first = room ? rows_.take(*room) : std::nullopt;
   if (!row_first) return std::nullopt;
+  const auto index_count = static_cast<uint32_t>(index.size());
   const auto index_first = index_.take(index_count);
   if (!index_first) {
-    rows_.give_back(*row_first, row_count);
+    rows_.give_back(*row_first, *room);
     return std::nullopt;
   }
-  std::copy(rows.begin(), rows.end(), memory_.rows.begin() + *row_first);
-  std::transform(index.begin(), index.end(), memory_.index.begin() + *index_first,
-                 [first = *row_first](uint32_t entry) { return entry + (first << 8); });
-  return FilePlacement{*row_first, row_count, *index_first, index_count};
+  uint32_t next = *row_first;
+  for (uint32_t i = 0; i < index_count; ++i) {
+    const uint32_t count = index[i] & kMaxPageRows, in_chunk = next % WIRE_ROW_CHUNK;
+    if (in_chunk + count > WIRE_ROW_CHUNK) next += WIRE_ROW_CHUNK - in_chunk;
+    std::copy_n(rows.begin() + (index[i] >> 8), count, memory_.rows.begin() + next);
+    memory_.index[*index_first + i] = next << 8 | count;
+    next += count;
+  }
+  const uint32_t used = next - *row_first;
+  if (used < *room) rows_.give_back(next, *room - used);
+  return FilePlacement{*row_first, used, *index_first, index_count};
 }
 
 void TableStore::remove_file(const FilePlacement& placement, uint64_t now_ns) {
@@ -103,7 +125,7 @@ void TableStore::remove_python(uint32_t slot, uint64_t now_ns) {
 uint32_t TableStore::pending(const RangeAllocator& allocator) const {
   uint32_t count = 0;
   for (const Grave& grave : graves_) {
-    if (grave.allocator == &allocator) count += allocator.rounded(grave.count);
+    if (grave.allocator == &allocator) count += grave.count;
   }
   return count;
 }

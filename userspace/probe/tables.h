@@ -15,10 +15,10 @@
 // and processes. One thread.
 namespace pyprof::probe {
 
-// First fit over [0, size), in whole units of `align`.
+// First fit over [0, size).
 class RangeAllocator {
  public:
-  explicit RangeAllocator(uint32_t size, uint32_t align = 1);
+  explicit RangeAllocator(uint32_t size);
   // First element; empty = no room.
   std::optional<uint32_t> take(uint32_t count);
   void give_back(uint32_t first, uint32_t count);
@@ -27,14 +27,8 @@ class RangeAllocator {
   [[nodiscard]] uint32_t used() const { return used_; }
   [[nodiscard]] uint32_t size() const { return size_; }
 
-  // What count elements take.
-  [[nodiscard]] uint32_t rounded(uint32_t count) const {
-    return (count + align_ - 1) / align_ * align_;
-  }
-
  private:
   uint32_t size_;
-  uint32_t align_;
   std::atomic<uint32_t> used_{0};      // read by other threads for metrics
   std::map<uint32_t, uint32_t> free_;  // first -> count
 };
@@ -64,7 +58,11 @@ class TableStore {
 
   explicit TableStore(TableMemory memory);
 
-  // Copies a packed table (elf::PackedTable) in; empty = no room.
+  // Elements of `rows` that place_file() looks for; it may take fewer. Empty = more than there can
+  // be.
+  [[nodiscard]] static std::optional<uint32_t> room_for(std::span<const uint32_t> index);
+  // Copies a packed table (elf::PackedTable) in, page by page, so that files share chunks; empty =
+  // no room. Every page of `index` lies in `rows`.
   std::optional<FilePlacement> place_file(std::span<const uint32_t> rows,
                                           std::span<const uint32_t> index);
   void remove_file(const FilePlacement& placement, uint64_t now_ns);
