@@ -13,6 +13,8 @@ namespace pyprof::elf {
 namespace {
 
 constexpr uint32_t kNone = make_rule(WIRE_RULE_NONE);
+// V8's own functions and Go's, linked with C: so much code without information has frame pointers.
+constexpr uint32_t kFramePointer = make_rule(WIRE_RULE_RBP, 2, 2);
 constexpr uint64_t kPageBytes = uint64_t{1} << WIRE_PAGE_BITS;
 // Gaps below this are padding between functions: no row for them.
 constexpr uint64_t kMinGapBytes = 16;
@@ -117,7 +119,7 @@ class Builder {
 
   // Code without call frame information.
   void fill_gap(uint64_t first, uint64_t end) {
-    put(first, kNone);
+    put(first, end - first > CodeScan::kMaxBytes ? kFramePointer : kNone);
     for (const UnwindRow& row : scan_.rows(first, end)) {
       if (full_) return;
       put(row.address, row.rule);

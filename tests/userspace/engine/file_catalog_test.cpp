@@ -40,7 +40,8 @@ class FileCatalogTest : public ::testing::Test {
   std::vector<uint32_t> dictionary_ = std::vector<uint32_t>(WIRE_DICT_RULES);
   process::FileTable files_;
   probe::TableStore store_{{rows_, index_, dictionary_, {}, {}}};
-  FileCatalog catalog_{files_, store_};
+  ProcessDirectory directory_{false};
+  FileCatalog catalog_{files_, store_, directory_};
 };
 
 TEST_F(FileCatalogTest, rows_name_rules_of_the_shared_dictionary) {
