@@ -106,7 +106,7 @@ class Publisher {
   void look_after_files();
   void retry(model::ProcessId process, Starved starved);
   void take_files(std::unique_lock<std::mutex>& lock);
-  void do_again(std::vector<Job> jobs);
+  void do_again(std::vector<Job>& jobs);
   Built build(const Job& job, bool may_read);
   const LoadedFile* file_of(const Job& job, const process::MappedRange& range, bool may_read,
                             uint64_t& bias, Built& built);

@@ -49,12 +49,12 @@ void Publisher::take_files(std::unique_lock<std::mutex>& lock) {
     std::move(ready.begin(), ready.end(), std::back_inserter(jobs));
   }
   lock.lock();
-  do_again(std::move(jobs));
+  do_again(jobs);
   waiting_ = !waits_.empty();
 }
 
 // With the lock held. A job that came in meanwhile knows more.
-void Publisher::do_again(std::vector<Job> jobs) {
+void Publisher::do_again(std::vector<Job>& jobs) {
   for (auto& job : jobs) {
     const auto id = job.state.process;
     if (jobs_.try_emplace(id, std::move(job)).second) fresh_.push_back(id);
