@@ -78,6 +78,11 @@ void leave_workload_cpu() {
   if (CPU_COUNT(&set) > 0) ::sched_setaffinity(0, sizeof(set), &set);
 }
 
+void use_all_cpus() {
+  const cpu_set_t set = allowed_cpus();
+  ::sched_setaffinity(0, sizeof(set), &set);
+}
+
 Result<Workload> Workload::start(const std::vector<std::string>& argv, int inherited) {
   std::vector<std::string> words = argv;
   std::vector<char*> pointers;

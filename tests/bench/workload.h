@@ -17,6 +17,7 @@ namespace pyprof::bench {
 // The CPU for workloads; everything else of the benchmark stays off it (where there are two).
 int workload_cpu();
 void leave_workload_cpu();
+void use_all_cpus();
 
 class Workload {
  public:
