@@ -20,6 +20,7 @@ enum native_verdict {
 
 /* Rules the tables cannot hold: a mapping without rows, and no mapping at all. */
 #define RULE_FRAME_POINTER 0xfffffffeu
+#define NATIVE_AT_ROOT 0x100u /* no fault: rbp is 0 in the outermost frame (psABI); 0 in its low byte */
 #define RULE_NO_MAPPING WIRE_RULE_MISSING
 
 static __always_inline struct wire_mapping *native_find_mapping(struct scratch *s, u64 pc)
@@ -242,6 +243,8 @@ __noinline u32 native_other_cfa(u32 rule, u64 pc, u64 sp)
 		return WIRE_FAULT_NATIVE_FAULT;
 	u64 bp = *(volatile u64 *)&s->bp;
 	if (rule == RULE_FRAME_POINTER) {
+		if (!bp)
+			return NATIVE_AT_ROOT;
 		if (bp < sp || bp - sp > FP_MAX_FRAME_BYTES || bp & 7)
 			return WIRE_FAULT_NATIVE_NO_RULE;
 		s->cfa = bp + 16;
@@ -307,7 +310,7 @@ static __always_inline int native_walk(struct scratch *s)
 		} else {
 			u32 fault = native_other_cfa(rule, pc, sp);
 			if (fault) {
-				s->record.native_end = fault;
+				s->record.native_end = fault & 0xff;
 				goto done;
 			}
 		}

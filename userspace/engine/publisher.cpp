@@ -26,7 +26,9 @@ wire_mapping make_mapping(const process::MappedRange& range, const LoadedFile* f
   mapping.kind = WIRE_MAP_NONE;
   if (file == nullptr || file->rows != LoadedFile::Rows::kPlaced) return mapping;
   const uint64_t first = mapping.start - bias, end = mapping.end - bias;
-  if (first < file->first_address || first >= file->end_address) return mapping;
+  if (end <= file->first_address || first >= file->end_address) return mapping;
+  // lld puts segments into the middle of a page: what is before in it is not code.
+  if (first < file->first_address) mapping.start = bias + file->first_address;
   mapping.kind = WIRE_MAP_ROWS;
   mapping.bias = bias + file->first_address;
   mapping.index_first = file->placement.index_first;
