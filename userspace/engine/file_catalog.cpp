@@ -221,11 +221,11 @@ FileCatalog::DebugInfo FileCatalog::debug_info(model::FileId id) {
     const std::lock_guard lock(mutex_);
     const auto known = debug_.find(id);
     if (known != debug_.end()) return {copy_of(known->second.separate), known->second.own};
+    if (debug_.size() >= kMaxDebugFiles) return {};
   }
   DebugInfo found = find_debug_info(id);
   const std::lock_guard lock(mutex_);
-  if (debug_.size() < kMaxDebugFiles)
-    debug_.try_emplace(id, DebugInfo{copy_of(found.separate), found.own});
+  debug_.try_emplace(id, DebugInfo{copy_of(found.separate), found.own});
   return found;
 }
 
