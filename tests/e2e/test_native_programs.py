@@ -64,7 +64,7 @@ class Programs:
     """All programs, running."""
 
     def __init__(self, directory):
-        self.running, self.started = {}, []
+        self.directory, self.running, self.started = directory, {}, []
         built = {name: build(name, directory) for name in BUILDS}
         for name, how in RUNS:
             if built[name]:
@@ -73,7 +73,7 @@ class Programs:
             self.start("node", ["node", "--perf-basic-prof", "--interpreted-frames-native-stack", os.path.join(SOURCES, "chain.js")])
 
     def start(self, name, argv):
-        target = Process(argv, stdin=subprocess.DEVNULL)
+        target = Process(argv, stdin=subprocess.DEVNULL, cwd=self.directory)  # node leaves a log there
         target.__enter__()
         self.started.append(target)
         assert target.line() == "ready"

@@ -204,11 +204,17 @@ class Encoder {
     return it->second;
   }
 
+  // Python frames may lie between an inlined function and the one it is in.
+  [[nodiscard]] bool is_inlined_into(uint32_t inner, uint32_t outer) const {
+    return profile_.frames[inner].inlined &&
+           profile_.frames[outer].kind != model::FrameKind::kPython;
+  }
+
   std::vector<uint64_t> locations(const std::vector<uint32_t>& frames) {
     std::vector<uint64_t> ids;
     for (std::size_t begin = 0; begin < frames.size();) {
       std::size_t end = begin + 1;
-      while (end < frames.size() && profile_.frames[frames[end - 1]].inlined)
+      while (end < frames.size() && is_inlined_into(frames[end - 1], frames[end]))
         ++end;
       ids.push_back(location(std::span(frames).subspan(begin, end - begin)));
       begin = end;

@@ -30,7 +30,7 @@ struct Frame {
   uint32_t first_line = 0;  // of the def or declaration; 0 = unknown
   uint32_t module = 0;      // native: index + 1 into Profile::modules, 0 = none
   uint64_t address = 0;     // native: virtual address in the module; kernel: the address
-  bool inlined = false;     // native: into the next frame of its stack, which has the same address
+  bool inlined = false;     // native: into the next native frame of its stack, of the same address
   bool operator==(const Frame&) const = default;
 };
 

@@ -263,6 +263,26 @@ Symbolizer::Named Symbolizer::leaf_frame(const PreparedStack& prepared,
   return native_frame(sample.leaf, site, sample.time_ns);
 }
 
+// The Python frames that an activation of the eval loop runs come right after it: what the compiler
+// inlined into the loop works for the innermost of them.
+std::vector<uint32_t> Symbolizer::expanded(const std::vector<uint32_t>& entries) const {
+  std::vector<uint32_t> frames;
+  for (const uint32_t entry : entries) {
+    if ((entry & kChain) == 0) {
+      frames.push_back(entry);
+      continue;
+    }
+    const auto& chain = chains_[entry & ~kChain];
+    const auto is_python = [this](uint32_t id) {
+      return frames_.at(id).kind == model::FrameKind::kPython;
+    };
+    const auto run = std::find_if_not(frames.rbegin(), frames.rend(), is_python).base();
+    frames.insert(run, chain.begin(), chain.end() - 1);
+    frames.push_back(chain.back());
+  }
+  return frames;
+}
+
 uint32_t Symbolizer::stack_id(StackCache::Entry& entry, uint32_t leaf, uint32_t python_leaf) {
   PreparedStack& prepared = *entry.prepared;
   const uint64_t variant = (uint64_t{leaf} << 32) | python_leaf;
@@ -275,16 +295,7 @@ uint32_t Symbolizer::stack_id(StackCache::Entry& entry, uint32_t leaf, uint32_t 
   if (prepared.python_leaf) {
     prepared.frames[*prepared.python_leaf] = python_leaf;
   }
-  std::vector<uint32_t> frames;
-  for (const uint32_t entry_id : prepared.frames) {
-    if ((entry_id & kChain) == 0) {
-      frames.push_back(entry_id);
-      continue;
-    }
-    const auto& chain = chains_[entry_id & ~kChain];
-    frames.insert(frames.end(), chain.begin(), chain.end());
-  }
-  const uint32_t id = stacks_.intern(frames);
+  const uint32_t id = stacks_.intern(expanded(prepared.frames));
   if (prepared.stack_ids.size() >= kMaxStackIdsPerStack) {
     prepared.stack_ids.clear();
   }

@@ -108,6 +108,7 @@ class Symbolizer {
   void append_python(const model::RawStack& raw, uint32_t index, PreparedStack& prepared);
   Named leaf_frame(const PreparedStack& prepared, const model::RawSample& sample);
   uint32_t stack_id(StackCache::Entry& entry, uint32_t leaf, uint32_t python_leaf);
+  [[nodiscard]] std::vector<uint32_t> expanded(const std::vector<uint32_t>& entries) const;
 
   Named native_frame(const model::NativeAddress& where, const Site& site, uint64_t now_ns);
   Named jit_frame(model::ProcessId process, uint64_t pc, const Site& site, uint64_t version);

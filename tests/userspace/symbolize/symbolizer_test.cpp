@@ -112,6 +112,24 @@ class SymbolizerTest : public testing::Test {
     symbolizer_->add_stack(sort_stack());
   }
 
+  // main() calls holder(), into which in() is inlined.
+  std::vector<model::NativeFrame> inlining_program() {
+    const std::string path = testing::TempDir() + "symbolizer_inlined." + std::to_string(getpid());
+    std::ofstream(path + ".c") << "volatile int sink;\n"
+                                  "static inline __attribute__((always_inline)) void in(int x) {\n"
+                                  "  sink = x; sink = x; sink = x;\n"
+                                  "}\n"
+                                  "void holder(int x) {\n"
+                                  "  in(x);\n"
+                                  "}\n"
+                                  "int main(int c, char **v) { holder(c); return 0; }\n";
+    EXPECT_EQ(std::system(("gcc -g -O1 -o " + path + " " + path + ".c").c_str()), 0);
+    opener_.files[kLibraryFile] = {path, false, "", path};
+    const auto file = elf::ElfFile::open_path(path);
+    return {native_in(kLibraryFile, file->find_symbol("holder")->address + 2, 0x100),
+            native_in(kLibraryFile, file->find_symbol("main")->address + 6, 0)};
+  }
+
   // "kind:function:line", innermost first.
   std::vector<std::string> frames_of(const SymbolizedSample& sample) {
     static const char* const kKinds[] = {"py", "native", "interp", "kernel", "marker"};
@@ -326,24 +344,11 @@ TEST_F(SymbolizerTest, jit_code_is_named_by_the_perf_map_as_of_now) {
 }
 
 TEST_F(SymbolizerTest, inlined_functions_are_frames_before_the_one_they_are_in) {
-  const std::string path = testing::TempDir() + "symbolizer_inlined." + std::to_string(getpid());
-  std::ofstream(path + ".c") << "volatile int sink;\n"
-                                "static inline __attribute__((always_inline)) void in(int x) {\n"
-                                "  sink = x; sink = x; sink = x;\n"
-                                "}\n"
-                                "void holder(int x) {\n"
-                                "  in(x);\n"
-                                "}\n"
-                                "int main(int c, char **v) { holder(c); return 0; }\n";
-  ASSERT_EQ(std::system(("gcc -g -O1 -o " + path + " " + path + ".c").c_str()), 0);
-  opener_.files[kLibraryFile] = {path, false, "", path};
-  const auto file = elf::ElfFile::open_path(path);
   model::RawStack stack;
   stack.key = 9;
   stack.process = kProcess;
   stack.time_ns = kSecond;
-  stack.native = {native_in(kLibraryFile, file->find_symbol("holder")->address + 2, 0x100),
-                  native_in(kLibraryFile, file->find_symbol("main")->address + 6, 0)};
+  stack.native = inlining_program();
   symbolizer_->add_stack(stack);
   const auto first = symbolizer_->symbolize(sample_of(stack));
   EXPECT_EQ(frames_of(*first), (Names{"native:holder", "native:main"}));
@@ -357,9 +362,24 @@ TEST_F(SymbolizerTest, inlined_functions_are_frames_before_the_one_they_are_in) 
   EXPECT_EQ(symbolizer_->frame(frames[0]).first_line, 2u);
   EXPECT_EQ(symbolizer_->frame(frames[0]).address, symbolizer_->frame(frames[1]).address);
   EXPECT_FALSE(symbolizer_->frame(frames[1]).inlined);
-  EXPECT_EQ(symbolizer_->frame(frames[1]).file, path + ".c");
-  std::filesystem::remove(path);
-  std::filesystem::remove(path + ".c");
+  EXPECT_EQ(symbolizer_->frame(frames[1]).file, opener_.files[kLibraryFile].path + ".c");
+}
+
+TEST_F(SymbolizerTest, functions_inlined_into_an_activation_work_for_its_python_frames) {
+  model::RawStack stack;
+  stack.key = 9;
+  stack.process = kProcess;
+  stack.time_ns = kSecond;
+  stack.sp = 0x80;
+  stack.native = inlining_program();
+  stack.python = {py_code(2, 8), py_entry(0x90)};
+  add_code(2, "outer", 10);
+  symbolizer_->add_stack(stack);
+  symbolizer_->symbolize(sample_of(stack));
+  symbolizer_->wait_for_lines(kSecond, 20 * kSecond);
+  const auto later = symbolizer_->symbolize(sample_of(stack), 2 * kSecond);
+  EXPECT_EQ(frames_of(*later),
+            (Names{"interp:in:3", "py:outer:11", "interp:holder:6", "native:main:8"}));
 }
 
 TEST_F(SymbolizerTest, new_epoch_starts_with_empty_tables_and_keeps_the_stacks) {
