@@ -22,6 +22,7 @@
 #include "userspace/probe/kernel_features.h"
 #include "userspace/probe/libbpf_log.h"
 #include "userspace/probe/link.h"
+#include "userspace/probe/tail_programs.h"
 #include "userspace/probe/usdt.h"
 
 namespace pyprof::probe {
@@ -30,18 +31,6 @@ namespace {
 
 constexpr uint64_t kAccountPeriodNs = 100'000'000;
 
-// enum in bpf/maps.bpf.h
-enum Tail : uint32_t {
-  kNative,
-  kPyStart,
-  kPyWalk,
-  kPyVerify,
-  kPyCapture,
-  kEmit,
-  kPyObjects,
-  kPyCopies
-};
-
 struct SkeletonDeleter {
   void operator()(pyebpf* skeleton) const { pyebpf::destroy(skeleton); }
 };
@@ -49,18 +38,6 @@ bool has_task_pt_regs() {
   return libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_task_pt_regs, nullptr) == 1 &&
          libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_get_current_task_btf,
                                  nullptr) == 1;
-}
-
-Error load_error(int error) {
-  Error result = errno_error("loading the BPF programs", error);
-  if (result.code == ExitCode::kUsage) result.code = ExitCode::kNotSupported;
-  const std::string log = take_libbpf_log();
-  if (result.code == ExitCode::kPermission) {
-    result.message += "; run as root, or see `pyebpf-prof doctor`";
-  } else if (!log.empty()) {
-    result.message += "; libbpf says: " + log;
-  }
-  return result;
 }
 
 Result<int> open_clock_event(int cpu, uint64_t period_ns) {
@@ -160,7 +137,6 @@ struct Probe::State {
   void size_maps(const LoadOptions& options);
   void set_tunables(const LoadOptions& options);
   Result<void> map_tables();
-  Result<void> fill_tail_calls();
   Result<void> open_rings(const LoadOptions& options);
   void describe_maps();
   void drain_table(int fd, std::vector<CpuTime>& out) const;
@@ -212,26 +188,6 @@ Result<void> Probe::State::map_tables() {
   return {};
 }
 
-Result<void> Probe::State::fill_tail_calls() {
-  auto& programs = skeleton->progs;
-  const std::array<std::pair<Tail, bpf_program*>, 8> tails{{{kNative, programs.native_more},
-                                                            {kPyStart, programs.py_start},
-                                                            {kPyWalk, programs.py_more},
-                                                            {kPyObjects, programs.py_objects_more},
-                                                            {kPyCopies, programs.py_copies_more},
-                                                            {kPyVerify, programs.py_verify},
-                                                            {kPyCapture, programs.py_capture},
-                                                            {kEmit, programs.emit_record}}};
-  for (const auto& [slot, program] : tails) {
-    const auto key = static_cast<uint32_t>(slot);
-    const int fd = bpf_program__fd(program);
-    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.tails), &key, &fd, BPF_ANY) != 0) {
-      return errno_error("filling the tail-call table", errno);
-    }
-  }
-  return {};
-}
-
 Result<void> Probe::State::open_rings(const LoadOptions& options) {
   auto first = Ring::open(bpf_map__fd(skeleton->maps.samples), options.limits.ring_bytes);
   if (!first) return first.error();
@@ -250,11 +206,13 @@ Result<std::unique_ptr<Probe>> Probe::load(const LoadOptions& options) {
   state->size_maps(options);
   state->set_tunables(options);
   if (options.usdt) prepare_usdt(*state->skeleton);
+  leave_out_tail_programs(*state->skeleton);
   if (const int error = pyebpf::load(state->skeleton.get()); error != 0) return load_error(-error);
   auto cpus = pyprof::probe::online_cpus();
   if (!cpus) return cpus.error();
   state->cpus = std::move(*cpus);
-  for (auto step : {state->map_tables(), state->fill_tail_calls(), state->open_rings(options)}) {
+  for (auto step :
+       {load_tail_programs(*state->skeleton), state->map_tables(), state->open_rings(options)}) {
     if (!step) return step.error();
   }
   state->describe_maps();
