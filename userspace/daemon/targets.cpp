@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/daemon/targets.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <charconv>
 #include <fstream>
 
 #include "userspace/aggregate/clean_text.h"
-#include "userspace/elf/elf_file.h"
 #include "userspace/engine/interpreter_choice.h"
 #include "userspace/process/mapped_file.h"
 #include "userspace/process/proc_maps.h"
 #include "userspace/python/describe.h"
+#include "userspace/reader/file_reader.h"
 
 namespace pyprof::daemon {
 namespace {
@@ -50,6 +49,12 @@ bool is_c_library_name(std::string_view path) {
          name.starts_with("ld-musl");
 }
 
+reader::ReadLimits no_rows() {
+  reader::ReadLimits limits;
+  limits.max_rows = 0;
+  return limits;
+}
+
 std::string list_of(const std::vector<int32_t>& pids) {
   constexpr std::size_t kShown = 8;
   std::string text = pids.size() == 1 ? "process" : "none of the processes";
@@ -81,13 +86,14 @@ const PythonFinder::Looked* PythonFinder::look(int32_t pid, const model::Mapping
   if (const auto known = files_.find(id); known != files_.end()) return &known->second;
   auto fd = process::open_mapping(proc_, pid, mapping);
   if (!fd || files_.size() >= kMaxFiles) return nullptr;
-  Looked looked;
-  Fd again(::fcntl(fd->get(), F_DUPFD_CLOEXEC, 3));
-  const auto file = elf::ElfFile::open(*std::move(fd));
-  looked.interpreter = python::inspect_mapped(file, process::without_deleted(mapping.path));
-  if (file) looked.tsd = python::inspect_libc(*file);
-  if (looked.interpreter && again.valid()) {
-    if (auto facts = process::read_facts(again)) looked.facts = std::move(*facts);
+  const auto path = process::without_deleted(mapping.path);
+  const auto result = reader_->read(*fd, path, no_rows());
+  const auto* failure = std::get_if<reader::Failure>(&result);
+  auto tables = failure == nullptr ? std::get<reader::FileTables>(result)
+                                   : reader::tables_of_unreadable(*failure, path);
+  Looked looked{std::move(tables.interpreter), tables.tsd, {}};
+  if (looked.interpreter) {
+    if (auto facts = process::read_facts(*fd)) looked.facts = std::move(*facts);
   }
   return &files_.emplace(id, std::move(looked)).first->second;
 }
@@ -129,6 +135,11 @@ Result<std::optional<PythonSupport>> PythonFinder::find(int32_t pid) {
   }
   const auto maps = proc_.maps(pid);
   if (!maps) return maps.error();
+  if (!reader_) {
+    const auto program = reader::reader_program();
+    if (!program) return program.error();
+    reader_.emplace(*program);
+  }
   const auto found = find_candidates(pid, process::without_deleted(*exe), maps->mappings);
   if (found.empty()) return std::optional<PythonSupport>();
   const auto choice = engine::choose_interpreter(pid, found);

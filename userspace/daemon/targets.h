@@ -15,6 +15,7 @@
 #include "userspace/process/mapped_file.h"
 #include "userspace/process/proc_fs.h"
 #include "userspace/python/interpreter.h"
+#include "userspace/reader/reader_process.h"
 
 // What can be said of the processes a user names before they are sampled, from /proc and the files
 // they have mapped.
@@ -36,7 +37,7 @@ class PythonFinder {
 
   // Nothing = the process runs no CPython. Judged are its executable and mapped files that have
   // "python" in their name; of several interpreters, the one that runs. Fails if the mappings can't
-  // be read.
+  // be read or pyebpf-reader is missing.
   [[nodiscard]] Result<std::optional<PythonSupport>> find(int32_t pid);
 
  private:
@@ -58,6 +59,7 @@ class PythonFinder {
   static constexpr std::size_t kMaxFiles = 16'384;
 
   const process::ProcFs& proc_;
+  std::optional<reader::ReaderProcess> reader_;  // from the first process on that may run one
   std::map<FileId, Looked> files_;
 };
 

@@ -84,6 +84,16 @@ std::optional<ElfFile> mini_debug_info(const ElfFile& file) {
   return std::move(*inner);
 }
 
+bool is_debug_file_of(const ElfFile& file, const ElfFile& debug, const Fd& debug_fd) {
+  // A link to the very file would be no separate one.
+  if (debug.section(".symtab") == nullptr && !has_debug_info(debug)) return false;
+  const std::string wanted = file.build_id();
+  const std::string found = debug.build_id();
+  if (!wanted.empty() && !found.empty()) return found == wanted;
+  const auto link = debug_link(file);
+  return link && debug_crc(debug_fd) == link->crc;
+}
+
 bool has_debug_info(const ElfFile& file) {
   const Section* section = file.section(".debug_info");
   return section != nullptr && section->type != SHT_NOBITS && section->bytes > 0;

@@ -25,6 +25,10 @@ std::optional<uint32_t> debug_crc(const Fd& file);
 // if there is none, it is damaged, or takes more than 64 MiB.
 std::optional<ElfFile> mini_debug_info(const ElfFile& file);
 
+// `debug`, which `debug_fd` is open on, is a separate debug file of `file`: by build-id, where one
+// of the two has none by the debug link's CRC. May read all of it.
+bool is_debug_file_of(const ElfFile& file, const ElfFile& debug, const Fd& debug_fd);
+
 // It has DWARF in .debug_info, possibly compressed.
 bool has_debug_info(const ElfFile& file);
 

@@ -102,6 +102,18 @@ SymbolTable SymbolTable::make(const ElfFile& file, std::vector<Symbol> symbols) 
   return table;
 }
 
+std::optional<SymbolTable> SymbolTable::from_parts(std::vector<Entry> entries, std::string names) {
+  const auto by_address = [](const Entry& a, const Entry& b) { return a.address < b.address; };
+  const bool named = std::all_of(entries.begin(), entries.end(),
+                                 [&](const Entry& entry) { return entry.name < names.size(); });
+  if (!named || !std::is_sorted(entries.begin(), entries.end(), by_address)) return std::nullopt;
+  if (!names.empty() && names.back() != '\0') return std::nullopt;
+  SymbolTable table;
+  table.entries_ = std::move(entries);
+  table.names_ = std::move(names);
+  return table;
+}
+
 std::optional<SymbolTable::Hit> SymbolTable::find(uint64_t address) const {
   auto at = std::upper_bound(entries_.begin(), entries_.end(), address,
                              [](uint64_t a, const Entry& e) { return a < e.address; });

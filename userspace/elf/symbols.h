@@ -14,6 +14,11 @@ namespace pyprof::elf {
 // A file's functions, sorted and compact, independent of the ElfFile they came from.
 class SymbolTable {
  public:
+  struct Entry {
+    uint64_t address;
+    uint32_t size;  // bit 31: a guess, up to the next symbol
+    uint32_t name;  // offset in the names, ends with a NUL
+  };
   struct Hit {
     std::string_view name;  // mangled, as in the file; valid while the table lives
     uint64_t start = 0;
@@ -26,17 +31,17 @@ class SymbolTable {
   static SymbolTable from_files(const ElfFile& file, const ElfFile& debug,
                                 std::size_t limit = 2'000'000);
 
+  // From what entries() and names() of another one gave; nothing if they don't fit together.
+  static std::optional<SymbolTable> from_parts(std::vector<Entry> entries, std::string names);
+  [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }  // by address
+  [[nodiscard]] const std::string& names() const { return names_; }
+
   // The function that contains the address. Aliases: the global, shortest, first by name wins.
   [[nodiscard]] std::optional<Hit> find(uint64_t address) const;
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::size_t bytes() const;
 
  private:
-  struct Entry {
-    uint64_t address;
-    uint32_t size;  // bit 31: a guess, up to the next symbol
-    uint32_t name;  // offset in names_, ends with a NUL
-  };
   static SymbolTable make(const ElfFile& file, std::vector<Symbol> symbols);
   [[nodiscard]] Hit hit(const Entry& entry) const;
 

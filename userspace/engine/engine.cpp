@@ -14,6 +14,7 @@
 #include "userspace/engine/aggregator.h"
 #include "userspace/engine/collector.h"
 #include "userspace/engine/cpu_meter.h"
+#include "userspace/engine/symbol_files.h"
 #include "userspace/engine/thread_names.h"
 #include "userspace/probe/kernel_features.h"
 
@@ -86,11 +87,12 @@ class Engine::Impl {
         probe_(std::move(probe)),
         tables_(probe_->table_memory()),
         directory_(cgroup_v1),
-        catalog_(files_, tables_, directory_),
+        catalog_(files_, tables_),
+        symbol_files_(files_, catalog_, directory_, reader->program()),
         publisher_(*probe_, tables_, files_, catalog_, directory_, std::move(reader)),
         queue_(kQueuedBatches),
         aggregator_(
-            queue_, catalog_, kernel_symbols_, symbolizer_limits(options.limits),
+            queue_, symbol_files_, kernel_symbols_, symbolizer_limits(options.limits),
             [this](model::StackKey key) { probe_->delete_stack(key); },
             [this](const auto& codes) { probe_->delete_codes(codes); }) {}
 
@@ -131,6 +133,7 @@ class Engine::Impl {
   probe::TableStore tables_;
   ProcessDirectory directory_;
   FileCatalog catalog_;
+  SymbolFiles symbol_files_;
   Publisher publisher_;
   symbolize::KernelSymbols kernel_symbols_;
   BatchQueue queue_;
@@ -316,7 +319,9 @@ void Engine::Impl::add_faults(const Losses& now, EngineStatus& status) const {
   status.faults.emplace_back("tables_full", publisher_.refused() + catalog_.unplaced());
   const auto reader = publisher_.reader_counts();
   for (std::size_t i = 0; i < reader.failures.size(); ++i) {
-    status.faults.emplace_back(to_label(static_cast<reader::Failure>(i)), reader.failures[i]);
+    const auto reason = static_cast<reader::Failure>(i);
+    status.faults.emplace_back(to_label(reason),
+                               reader.failures[i] + symbol_files_.failures(reason));
   }
 }
 

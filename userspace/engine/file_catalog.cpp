@@ -6,9 +6,6 @@
 #include <algorithm>
 
 #include "userspace/base/clock.h"
-#include "userspace/elf/debug_files.h"
-#include "userspace/process/debug_file.h"
-#include "userspace/process/root_files.h"
 
 namespace pyprof::engine {
 
@@ -31,17 +28,6 @@ bool fuller_than(const probe::RangeAllocator& room, uint64_t percent) {
 
 Fd copy_of(const Fd& fd) {
   return fd.valid() ? Fd(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3)) : Fd();
-}
-
-Fd our_root() {
-  return Fd(::open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
-}
-
-std::optional<elf::ElfFile> parse(Fd fd) {
-  if (!fd.valid()) return std::nullopt;
-  auto elf = elf::ElfFile::open(std::move(fd));
-  if (!elf) return std::nullopt;
-  return std::move(*elf);
 }
 
 }  // namespace
@@ -77,9 +63,9 @@ void FileCatalog::place(model::FileId id, const reader::ReadResult& result) {
       file->interpreter = tables->interpreter;
       file->tsd = tables->tsd;
       file->asyncio = tables->asyncio;
+      file->debug_link = tables->debug_link;
     } else {
-      const Error why{"it can't be parsed: " +
-                      std::string(to_label(std::get<reader::Failure>(result)))};
+      const auto why = std::get<reader::Failure>(result);
       file->interpreter =
           reader::tables_of_unreadable(why, info ? info->path : std::string()).interpreter;
     }
@@ -196,64 +182,6 @@ FileCatalog::OpenFile FileCatalog::duplicate(model::FileId id) const {
   const std::lock_guard lock(mutex_);
   const auto it = open_.find(id);
   return it == open_.end() ? OpenFile() : OpenFile{copy_of(it->second.fd), it->second.pid};
-}
-
-std::optional<elf::ElfFile> FileCatalog::open(model::FileId id) {
-  return parse(duplicate(id).fd);
-}
-
-FileCatalog::DebugInfo FileCatalog::find_debug_info(model::FileId id) const {
-  DebugInfo found;
-  OpenFile file = duplicate(id);
-  const auto elf = parse(std::move(file.fd));
-  if (!elf) return found;
-  found.own = elf::has_debug_info(*elf);
-  const auto info = files_.info(id);
-  const std::string path = info ? info->path : std::string();
-  found.separate =
-      process::find_debug_file(process::open_root(process::ProcFs(), file.pid), path, *elf);
-  if (!found.separate.valid()) found.separate = process::find_debug_file(our_root(), path, *elf);
-  return found;
-}
-
-FileCatalog::DebugInfo FileCatalog::debug_info(model::FileId id) {
-  {
-    const std::lock_guard lock(mutex_);
-    const auto known = debug_.find(id);
-    if (known != debug_.end()) return {copy_of(known->second.separate), known->second.own};
-    if (debug_.size() >= kMaxDebugFiles) return {};
-  }
-  DebugInfo found = find_debug_info(id);
-  const std::lock_guard lock(mutex_);
-  debug_.try_emplace(id, DebugInfo{copy_of(found.separate), found.own});
-  return found;
-}
-
-std::optional<elf::ElfFile> FileCatalog::open_debug(model::FileId id) {
-  return parse(std::move(debug_info(id).separate));
-}
-
-Fd FileCatalog::open_debug_info(model::FileId id) {
-  DebugInfo info = debug_info(id);
-  return info.own ? duplicate(id).fd : std::move(info.separate);
-}
-
-model::Module FileCatalog::module(model::FileId id) {
-  const auto info = files_.info(id);
-  if (!info) return {};
-  return {info->path, info->build_id};
-}
-
-bool FileCatalog::is_interpreter(model::FileId id) {
-  const auto* file = find(id);
-  return file != nullptr && file->interpreter.has_value();
-}
-
-Fd FileCatalog::open_perf_map(model::ProcessId process) {
-  const auto info = directory_.describe(process, 0);
-  if (info.pid == 0 || directory_.live_process(info.pid) != process) return Fd();
-  const int32_t known_as = info.namespace_pid != 0 ? info.namespace_pid : info.pid;
-  return process::open_perf_map(process::ProcFs(), info.pid, known_as);
 }
 
 uint64_t FileCatalog::unplaced() const {

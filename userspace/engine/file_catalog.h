@@ -9,17 +9,15 @@
 #include <unordered_map>
 
 #include "userspace/elf/unwind_table.h"
-#include "userspace/engine/process_directory.h"
 #include "userspace/probe/tables.h"
 #include "userspace/process/file_table.h"
 #include "userspace/python/interpreter.h"
 #include "userspace/reader/file_reader.h"
-#include "userspace/symbolize/native_symbols.h"
 
 namespace pyprof::engine {
 
-// What is known of one executable file. Read by the publishing thread only, but for `interpreter`,
-// which never changes.
+// What is known of one executable file. Read by the publishing thread only, but for `interpreter`
+// and `debug_link`, which never change.
 struct LoadedFile {
   enum class Rows : uint8_t {
     kNone,     // it has none, or could not be read
@@ -34,6 +32,7 @@ struct LoadedFile {
   std::optional<python::InterpreterFile> interpreter;
   std::optional<python::TsdLayout> tsd;
   std::optional<python::AsyncioLayout> asyncio;
+  std::string debug_link;
   uint32_t users = 0;  // published processes
   uint64_t last_use_ns = 0;
 };
@@ -42,19 +41,17 @@ struct LoadedFile {
 // CPython, and, kept open, their symbols. Files stay open so that symbols can still be read when
 // the last process that mapped them is gone. Rows that nobody uses make room for those that
 // somebody needs.
-class FileCatalog : public symbolize::FileOpener {
+class FileCatalog {
  public:
   static constexpr std::size_t kMaxOpenFiles = 4096;
-  static constexpr std::size_t kMaxDebugFiles = 1024;
 
-  FileCatalog(process::FileTable& files, probe::TableStore& tables,
-              const ProcessDirectory& directory)
-      : files_(files), tables_(tables), directory_(directory) {}
+  FileCatalog(process::FileTable& files, probe::TableStore& tables)
+      : files_(files), tables_(tables) {}
 
   // Publishing thread, as all up to the next comment. nullptr or kEvicted = it has to be read.
   [[nodiscard]] const LoadedFile* find(model::FileId id) const;
   // The descriptor for that: takes over `fd` and gives a copy; an earlier one if `fd` is not valid.
-  // A separate debug file will be looked for as process `pid` sees it, then as we do.
+  // `pid` has it mapped.
   [[nodiscard]] Fd keep_open(model::FileId id, Fd fd, int32_t pid);
   // Takes in what was read of a file, also again.
   void place(model::FileId id, const reader::ReadResult& result);
@@ -67,28 +64,17 @@ class FileCatalog : public symbolize::FileOpener {
   // The file is kStarved and would find room now: it is to be read again.
   [[nodiscard]] bool would_fit(model::FileId id) const;
 
-  // Any thread.
-  std::optional<elf::ElfFile> open(model::FileId id) override;
-  std::optional<elf::ElfFile> open_debug(model::FileId id) override;
-  Fd open_debug_info(model::FileId id) override;
-  model::Module module(model::FileId id) override;
-  bool is_interpreter(model::FileId id) override;
-  Fd open_perf_map(model::ProcessId process) override;
-
+  struct OpenFile {
+    Fd fd;
+    int32_t pid = 0;  // that had it mapped when it was opened
+  };
+  // Any thread, as all that follow. A copy; invalid if the file is not open.
+  [[nodiscard]] OpenFile duplicate(model::FileId id) const;
   // Files whose rows find no room in the kernel's table now.
   [[nodiscard]] uint64_t unplaced() const;
   [[nodiscard]] uint64_t evicted() const;
 
  private:
-  struct OpenFile {
-    Fd fd;
-    int32_t pid = 0;  // that had it mapped when it was opened
-  };
-  // Where a file's DWARF and its other symbols are.
-  struct DebugInfo {
-    Fd separate;       // invalid = there is no separate debug file
-    bool own = false;  // the file itself has DWARF
-  };
   struct Need {
     uint32_t rows = 0;
     uint32_t index = 0;
@@ -99,20 +85,14 @@ class FileCatalog : public symbolize::FileOpener {
   void join_room();
   bool evict_one();
   LoadedFile& slot(model::FileId id);
-  [[nodiscard]] OpenFile duplicate(model::FileId id) const;
-  // Looks for it at the first question: may block, see mapped_file.h. A copy for the caller.
-  [[nodiscard]] DebugInfo debug_info(model::FileId id);
-  [[nodiscard]] DebugInfo find_debug_info(model::FileId id) const;
 
   process::FileTable& files_;
   probe::TableStore& tables_;
-  const ProcessDirectory& directory_;
   elf::RuleDictionary dictionary_;
   std::unordered_map<model::FileId, Need> starved_;  // publishing thread only
   mutable std::mutex mutex_;  // guards what follows; entries never move or go
   std::unordered_map<model::FileId, std::unique_ptr<LoadedFile>> loaded_;
   std::unordered_map<model::FileId, OpenFile> open_;
-  std::unordered_map<model::FileId, DebugInfo> debug_;
   uint64_t unplaced_ = 0;
   uint64_t evicted_ = 0;
 };

@@ -146,9 +146,13 @@ ReaderCounts FileReader::counts() const {
   return counts_;
 }
 
+Result<std::string> reader_program() {
+  return find_helper("pyebpf-reader", "install pyebpf-prof again, as a whole");
+}
+
 Result<std::unique_ptr<FileReader>> start_file_reader(const std::string& cache_directory,
                                                       uint64_t cache_bytes) {
-  const auto program = find_helper("pyebpf-reader", "install pyebpf-prof again, as a whole");
+  const auto program = reader_program();
   if (!program) return program.error();
   FileReaderOptions options;
   options.program = *program;

@@ -56,6 +56,7 @@ class FileReader {
   bool read(Fd file, std::string path, Done done);
 
   [[nodiscard]] ReaderCounts counts() const;
+  [[nodiscard]] const std::string& program() const { return options_.program; }
 
  private:
   struct Job {
@@ -88,8 +89,11 @@ class FileReader {
   std::array<Lane, kLanes> lanes_;
 };
 
-// With the pyebpf-reader that belongs to this program; fails if it is not installed. An empty
-// directory or 0 bytes: nothing is kept.
+// The pyebpf-reader that belongs to this program; fails if it is not installed.
+[[nodiscard]] Result<std::string> reader_program();
+
+// With the pyebpf-reader that belongs to this program. An empty directory or 0 bytes: nothing is
+// kept.
 [[nodiscard]] Result<std::unique_ptr<FileReader>> start_file_reader(
     const std::string& cache_directory, uint64_t cache_bytes);
 

@@ -2,70 +2,20 @@
 #include "userspace/reader/file_tables.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
-#include <type_traits>
 
-#include "userspace/elf/byte_reader.h"
+#include "userspace/elf/debug_files.h"
 #include "userspace/python/describe.h"
+#include "userspace/reader/encoding.h"
 
 namespace pyprof::reader {
 namespace {
 
 constexpr std::size_t kMaxRows = std::size_t{1} << 24;  // 24 bits of an index entry
 constexpr std::size_t kMaxIndex = std::size_t{1} << 22;
-constexpr std::size_t kMaxTextBytes = 4'096;
 constexpr uint32_t kTagMask = 3;
 constexpr uint32_t kDictionaryTag = 2;
 constexpr uint32_t kRuleMask = 0x3fff;
-
-class Writer {
- public:
-  template <typename T>
-  void put(const T& value) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    const auto* from = reinterpret_cast<const uint8_t*>(&value);
-    bytes_.insert(bytes_.end(), from, from + sizeof(T));
-  }
-  template <typename Range>
-  void put_all(const Range& values) {
-    put(static_cast<uint32_t>(values.size()));
-    const auto* from = reinterpret_cast<const uint8_t*>(values.data());
-    bytes_.insert(bytes_.end(), from, from + values.size() * sizeof(values[0]));
-  }
-  void put_text(std::string_view text) { put_all(text.substr(0, kMaxTextBytes)); }
-  template <typename T>
-  void put_optional(const std::optional<T>& value) {
-    put(static_cast<uint8_t>(value.has_value()));
-    if (value) put(*value);
-  }
-  std::vector<uint8_t> take() { return std::move(bytes_); }
-
- private:
-  std::vector<uint8_t> bytes_;
-};
-
-std::vector<uint32_t> read_numbers(elf::ByteReader& reader, std::size_t limit) {
-  const auto count = reader.read<uint32_t>();
-  if (count > limit) reader.fail();
-  const auto bytes = reader.take(uint64_t{count} * sizeof(uint32_t));
-  std::vector<uint32_t> numbers(bytes.size() / sizeof(uint32_t));
-  if (!bytes.empty()) std::memcpy(numbers.data(), bytes.data(), bytes.size());
-  return numbers;
-}
-
-std::string read_text(elf::ByteReader& reader) {
-  const auto count = reader.read<uint32_t>();
-  if (count > kMaxTextBytes) reader.fail();
-  const auto bytes = reader.take(count);
-  return {bytes.begin(), bytes.end()};
-}
-
-template <typename T>
-std::optional<T> read_optional(elf::ByteReader& reader) {
-  if (reader.read<uint8_t>() == 0) return std::nullopt;
-  return reader.read<T>();
-}
 
 void put_interpreter(Writer& writer, const python::InterpreterFile& file) {
   writer.put(file.version);
@@ -117,7 +67,13 @@ bool index_is_sound(const FileTables& tables) {
   });
 }
 
+bool is_file_name(std::string_view name) {
+  return name != "." && name != ".." && name.find('/') == std::string_view::npos &&
+         name.find('\0') == std::string_view::npos;
+}
+
 bool is_sound(const FileTables& tables) {
+  if (!is_file_name(tables.debug_link)) return false;
   if (tables.packed.rows.empty() != tables.packed.index.empty()) return false;
   if (tables.end_address < tables.first_address) return false;
   const uint64_t text_bytes = tables.end_address - tables.first_address;
@@ -135,6 +91,8 @@ FileTables parse_tables(Fd file, std::string_view path, std::size_t max_rows) {
   if (!elf) return tables;
   tables.tsd = python::inspect_libc(*elf);
   tables.asyncio = python::inspect_asyncio(*elf);
+  if (auto link = elf::debug_link(*elf)) tables.debug_link = std::move(link->name);
+  if (max_rows == 0) return tables;
   const auto rows = elf::read_unwind_table(*elf, {.max_rows = max_rows});
   if (!rows || rows->rows.empty()) return tables;
   elf::RuleDictionary dictionary;
@@ -142,12 +100,6 @@ FileTables parse_tables(Fd file, std::string_view path, std::size_t max_rows) {
   tables.end_address = rows->end_address;
   tables.packed = elf::pack(*rows, dictionary);
   tables.rules = dictionary.rules();
-  return tables;
-}
-
-FileTables tables_of_unreadable(const Error& why, std::string_view path) {
-  FileTables tables;
-  tables.interpreter = python::inspect_mapped(why, path);
   return tables;
 }
 
@@ -160,6 +112,7 @@ std::vector<uint8_t> encode(const FileTables& tables) {
   writer.put_all(tables.packed.index);
   writer.put_optional(tables.tsd);
   writer.put_optional(tables.asyncio);
+  writer.put_text(tables.debug_link);
   writer.put(static_cast<uint8_t>(tables.interpreter.has_value()));
   if (tables.interpreter) put_interpreter(writer, *tables.interpreter);
   return writer.take();
@@ -170,11 +123,12 @@ std::optional<FileTables> decode(std::span<const uint8_t> bytes) {
   FileTables tables;
   tables.first_address = reader.read<uint64_t>();
   tables.end_address = reader.read<uint64_t>();
-  tables.rules = read_numbers(reader, WIRE_DICT_RULES);
-  tables.packed.rows = read_numbers(reader, kMaxRows);
-  tables.packed.index = read_numbers(reader, kMaxIndex);
+  tables.rules = read_all<uint32_t>(reader, WIRE_DICT_RULES);
+  tables.packed.rows = read_all<uint32_t>(reader, kMaxRows);
+  tables.packed.index = read_all<uint32_t>(reader, kMaxIndex);
   tables.tsd = read_optional<python::TsdLayout>(reader);
   tables.asyncio = read_optional<python::AsyncioLayout>(reader);
+  tables.debug_link = read_text(reader);
   if (reader.read<uint8_t>() != 0) tables.interpreter = read_interpreter(reader);
   if (reader.failed() || !reader.at_end() || !is_sound(tables)) return std::nullopt;
   return tables;

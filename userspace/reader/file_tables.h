@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -22,13 +23,12 @@ struct FileTables {
   std::optional<python::InterpreterFile> interpreter;
   std::optional<python::TsdLayout> tsd;
   std::optional<python::AsyncioLayout> asyncio;
+  std::string debug_link;  // name of its separate debug file, never with a '/'; "" = none is named
 };
 
-// Parses the file, which may be no ELF file; `path` is what it is known by. At most `max_rows`.
+// Parses the file, which may be no ELF file; `path` is what it is known by. At most `max_rows`;
+// with 0 everything but the rows.
 [[nodiscard]] FileTables parse_tables(Fd file, std::string_view path, std::size_t max_rows);
-
-// What can still be said of a file that could not be parsed.
-[[nodiscard]] FileTables tables_of_unreadable(const Error& why, std::string_view path);
 
 // In the layout of this build of the program.
 [[nodiscard]] std::vector<uint8_t> encode(const FileTables& tables);

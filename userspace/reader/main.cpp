@@ -8,13 +8,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "userspace/base/fd.h"
+#include "userspace/reader/file_symbols.h"
 #include "userspace/reader/file_tables.h"
+#include "userspace/reader/protocol.h"
 #include "userspace/reader/sandbox.h"
 
 namespace pyprof::reader {
@@ -25,8 +30,7 @@ constexpr int kSocket = STDIN_FILENO;
 struct Job {
   Request request;
   std::string path;
-  Fd file;
-  Fd result;
+  std::vector<Fd> fds;  // as protocol.h has them
 };
 
 bool receive(void* into, std::size_t bytes) {
@@ -36,7 +40,7 @@ bool receive(void* into, std::size_t bytes) {
 // False at the end of the socket: nobody asks any more.
 bool next_job(Job& job) {
   union {
-    char bytes[CMSG_SPACE(2 * sizeof(int))];
+    char bytes[CMSG_SPACE(kMaxDescriptors * sizeof(int))];
     cmsghdr aligned;
   } control{};
   iovec part{&job.request, sizeof(job.request)};
@@ -47,12 +51,16 @@ bool next_job(Job& job) {
   message.msg_controllen = sizeof(control.bytes);
   const ssize_t got = ::recvmsg(kSocket, &message, MSG_CMSG_CLOEXEC | MSG_WAITALL);
   if (got != static_cast<ssize_t>(sizeof(job.request))) return false;
+  const std::size_t count = job.request.descriptors;
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_len != CMSG_LEN(2 * sizeof(int))) return false;
-  int fds[2];
-  std::memcpy(fds, CMSG_DATA(header), sizeof(fds));
-  job.file.reset(fds[0]);
-  job.result.reset(fds[1]);
+  if (header == nullptr || count < 2 || count > kMaxDescriptors ||
+      header->cmsg_len != CMSG_LEN(count * sizeof(int))) {
+    return false;
+  }
+  std::array<int, kMaxDescriptors> fds{};
+  std::memcpy(fds.data(), CMSG_DATA(header), count * sizeof(int));
+  for (std::size_t i = 0; i < count; ++i)
+    job.fds.emplace_back(fds[i]);
   if (job.request.path_bytes > kMaxPathBytes) return false;
   job.path.resize(job.request.path_bytes);
   return receive(job.path.data(), job.path.size());
@@ -68,11 +76,17 @@ bool write_all(int fd, std::span<const uint8_t> bytes) {
   return true;
 }
 
+std::vector<uint8_t> parse_wanted(Job& job) {
+  if (job.request.wanted == Wanted::kSymbols) {
+    return encode(parse_symbols(std::move(job.fds[1]), std::span(job.fds).subspan(2)));
+  }
+  return encode(parse_tables(std::move(job.fds[1]), job.path, job.request.max_rows));
+}
+
 int parse(Job& job, const Sandbox& sandbox) {
-  if (!sandbox.enter(job.request, job.file.get(), job.result.get())) return kExitSandbox;
+  if (!sandbox.enter(job.request, job.fds)) return kExitSandbox;
   try {
-    const auto tables = parse_tables(std::move(job.file), job.path, job.request.max_rows);
-    return write_all(job.result.get(), encode(tables)) ? 0 : kExitResult;
+    return write_all(job.fds[0].get(), parse_wanted(job)) ? 0 : kExitResult;
   } catch (const std::bad_alloc&) {
     return kExitMemory;
   }

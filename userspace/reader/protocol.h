@@ -5,14 +5,23 @@
 
 #include <cstdint>
 
-// Between this program and pyebpf-reader, over a stream socket. A request comes with two
-// descriptors: the file, and a memory file for the encoded FileTables. An answer is sent when the
-// process that wrote it is gone, so that nobody changes it any more.
+#include "userspace/reader/file_symbols.h"
+
+// Between this program and pyebpf-reader, over a stream socket. A request comes with descriptors: a
+// memory file for the encoded FileTables or FileSymbols, the file, and for symbols the candidates
+// for its debug file. An answer is sent when the process that wrote the result is gone, so that
+// nobody changes it any more.
 namespace pyprof::reader {
 
 inline constexpr std::size_t kMaxPathBytes = 4'096;
 
+inline constexpr std::size_t kMaxDescriptors = 2 + kMaxCandidates;
+
+enum class Wanted : uint32_t { kTables, kSymbols };
+
 struct Request {
+  Wanted wanted = Wanted::kTables;
+  uint32_t descriptors = 0;
   uint64_t max_rows = 0;
   uint64_t memory_bytes = 0;  // that the parser may allocate
   uint64_t result_bytes = 0;  // at most

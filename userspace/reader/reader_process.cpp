@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "userspace/base/clock.h"
+#include "userspace/python/describe.h"
 #include "userspace/reader/protocol.h"
 
 namespace pyprof::reader {
@@ -81,7 +83,7 @@ Failure failure_of(int wait_status) {
   }
 }
 
-ReadResult take_result(const Fd& file, uint64_t max_bytes) {
+std::variant<Mmap, Failure> take_result(const Fd& file, uint64_t max_bytes) {
   struct stat facts {};
   if (::fstat(file.get(), &facts) != 0) return Failure::kResult;
   const auto size = static_cast<uint64_t>(facts.st_size);
@@ -89,13 +91,21 @@ ReadResult take_result(const Fd& file, uint64_t max_bytes) {
   // Nobody else has it any more: it is what it was when it was checked.
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
   if (data == MAP_FAILED) return Failure::kResult;
-  const Mmap mapping(data, size);
-  auto tables = decode({static_cast<const uint8_t*>(data), size});
-  if (!tables) return Failure::kResult;
-  return *std::move(tables);
+  return Mmap(data, size);
+}
+
+std::span<const uint8_t> bytes_of(const Mmap& mapping) {
+  return {static_cast<const uint8_t*>(mapping.data()), mapping.bytes()};
 }
 
 }  // namespace
+
+FileTables tables_of_unreadable(Failure why, std::string_view path) {
+  FileTables tables;
+  const Error error{"it can't be parsed: " + std::string(to_label(why))};
+  tables.interpreter = python::inspect_mapped(error, path);
+  return tables;
+}
 
 ReaderProcess::ReaderProcess(std::string program)
     : program_(std::move(program)), starts_left_(kMaxStarts), refilled_ns_(monotonic_ns()) {
@@ -131,51 +141,84 @@ void ReaderProcess::stop() {
   pid_ = 0;
 }
 
-bool ReaderProcess::send(const Fd& file, const Fd& result, std::string_view path,
-                         const ReadLimits& limits) {
-  path = path.substr(0, kMaxPathBytes);
-  Request request{limits.max_rows, limits.memory_bytes, limits.result_bytes, limits.cpu_seconds,
+struct ReaderProcess::Work {
+  Wanted wanted = Wanted::kTables;
+  int file = -1;
+  std::span<const Fd> candidates;
+  std::string_view path;
+  const ReadLimits& limits;
+};
+
+bool ReaderProcess::send(const Work& work, const Fd& result) const {
+  const std::string_view path = work.path.substr(0, kMaxPathBytes);
+  std::array<int, kMaxDescriptors> fds{result.get(), work.file};
+  uint32_t count = 2;
+  for (const Fd& candidate :
+       work.candidates.first(std::min(work.candidates.size(), kMaxCandidates)))
+    fds[count++] = candidate.get();
+  Request request{work.wanted,
+                  count,
+                  work.limits.max_rows,
+                  work.limits.memory_bytes,
+                  work.limits.result_bytes,
+                  work.limits.cpu_seconds,
                   static_cast<uint32_t>(path.size())};
   iovec parts[] = {{&request, sizeof(request)}, {const_cast<char*>(path.data()), path.size()}};
   union {
-    char bytes[CMSG_SPACE(2 * sizeof(int))];
+    char bytes[CMSG_SPACE(kMaxDescriptors * sizeof(int))];
     cmsghdr aligned;
   } control{};
   msghdr message{};
   message.msg_iov = parts;
   message.msg_iovlen = 2;
   message.msg_control = control.bytes;
-  message.msg_controllen = sizeof(control.bytes);
+  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(2 * sizeof(int));
-  const int fds[] = {file.get(), result.get()};
-  std::memcpy(CMSG_DATA(header), fds, sizeof(fds));
+  header->cmsg_len = CMSG_LEN(count * sizeof(int));
+  std::memcpy(CMSG_DATA(header), fds.data(), count * sizeof(int));
   const auto bytes = static_cast<ssize_t>(sizeof(request) + path.size());
   return ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL) == bytes;
 }
 
-ReadResult ReaderProcess::read(const Fd& file, std::string_view path, const ReadLimits& limits,
-                               const Fd& cancel) {
-  const Fd result(::memfd_create("tables", MFD_CLOEXEC));
+std::variant<Mmap, Failure> ReaderProcess::run(const Work& work, const Fd& cancel) {
+  const Fd result(::memfd_create("result", MFD_CLOEXEC));
   if (!result.valid()) return Failure::kUnavailable;
-  bool sent = pid_ != 0 && send(file, result, path, limits);
+  bool sent = pid_ != 0 && send(work, result);
   // One that was ended while it had nothing to do takes no file along.
   if (!sent) {
     stop();
-    sent = start() && send(file, result, path, limits);
+    sent = start() && send(work, result);
   }
   if (!sent) return Failure::kUnavailable;
   Answer answer;
-  const Wait waited = wait_for(socket_, cancel, limits.time, answer);
+  const Wait waited = wait_for(socket_, cancel, work.limits.time, answer);
   if (waited != Wait::kAnswer) {
     stop();
     if (waited == Wait::kCancelled) return Failure::kUnavailable;
     return waited == Wait::kTime ? Failure::kTime : Failure::kCrash;
   }
   if (answer.wait_status != 0) return failure_of(answer.wait_status);
-  return take_result(result, limits.result_bytes);
+  return take_result(result, work.limits.result_bytes);
+}
+
+ReadResult ReaderProcess::read(const Fd& file, std::string_view path, const ReadLimits& limits,
+                               const Fd& cancel) {
+  const auto result = run({Wanted::kTables, file.get(), {}, path, limits}, cancel);
+  if (const auto* failure = std::get_if<Failure>(&result)) return *failure;
+  auto tables = decode(bytes_of(std::get<Mmap>(result)));
+  if (!tables) return Failure::kResult;
+  return *std::move(tables);
+}
+
+SymbolResult ReaderProcess::read_symbols(const Fd& file, std::span<const Fd> candidates,
+                                         const ReadLimits& limits) {
+  const auto result = run({Wanted::kSymbols, file.get(), candidates, {}, limits}, Fd());
+  if (const auto* failure = std::get_if<Failure>(&result)) return *failure;
+  auto symbols = decode_symbols(bytes_of(std::get<Mmap>(result)), candidates.size());
+  if (!symbols) return Failure::kResult;
+  return *std::move(symbols);
 }
 
 }  // namespace pyprof::reader

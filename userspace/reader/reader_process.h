@@ -7,11 +7,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "userspace/base/fd.h"
+#include "userspace/reader/file_symbols.h"
 #include "userspace/reader/file_tables.h"
 
 // Has files parsed by pyebpf-reader.
@@ -43,6 +45,10 @@ struct ReadLimits {
 };
 
 using ReadResult = std::variant<FileTables, Failure>;
+using SymbolResult = std::variant<FileSymbols, Failure>;
+
+// What can still be said of a file that could not be parsed.
+[[nodiscard]] FileTables tables_of_unreadable(Failure why, std::string_view path);
 
 // One such program. It is started again when it is gone, at most once a second on average. One
 // thread.
@@ -58,13 +64,18 @@ class ReaderProcess {
   // up with kUnavailable when `cancel` is readable.
   [[nodiscard]] ReadResult read(const Fd& file, std::string_view path, const ReadLimits& limits,
                                 const Fd& cancel = Fd());
+  // The same for symbols; see file_symbols.h.
+  [[nodiscard]] SymbolResult read_symbols(const Fd& file, std::span<const Fd> candidates,
+                                          const ReadLimits& limits);
 
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:
+  struct Work;
   bool start();
   void stop();
-  bool send(const Fd& file, const Fd& result, std::string_view path, const ReadLimits& limits);
+  [[nodiscard]] bool send(const Work& work, const Fd& result) const;
+  [[nodiscard]] std::variant<Mmap, Failure> run(const Work& work, const Fd& cancel);
 
   const std::string program_;
   Fd socket_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/reader/sandbox.h"
 
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <vector>
 
 namespace pyprof::reader {
 namespace {
@@ -43,7 +45,7 @@ bool set_limits(const Request& request) {
                                      limit(RLIMIT_DATA, request.memory_bytes));
   return memory && limit(RLIMIT_CPU, request.cpu_seconds) &&
          limit(RLIMIT_FSIZE, request.result_bytes) && limit(RLIMIT_CORE, 0) &&
-         limit(RLIMIT_NOFILE, 16);
+         limit(RLIMIT_NOFILE, 32);
 }
 
 bool drop_capabilities() {
@@ -52,13 +54,18 @@ bool drop_capabilities() {
   return ::syscall(SYS_capset, &header, none.data()) == 0;
 }
 
-// Everything but the two descriptors is closed: the kernel's maps, sockets, other people's files.
-bool keep_only(int file, int result) {
-  const auto low = static_cast<unsigned>(std::min(file, result));
-  const auto high = static_cast<unsigned>(std::max(file, result));
-  return (low == 0 || ::syscall(SYS_close_range, 0u, low - 1, 0) == 0) &&
-         (high == low + 1 || ::syscall(SYS_close_range, low + 1, high - 1, 0) == 0) &&
-         ::syscall(SYS_close_range, high + 1, ~0u, 0) == 0;
+// Everything else is closed: the kernel's maps, sockets, other people's files.
+bool keep_only(std::span<const Fd> kept) {
+  std::vector<unsigned> numbers;
+  for (const Fd& fd : kept)
+    numbers.push_back(static_cast<unsigned>(fd.get()));
+  std::sort(numbers.begin(), numbers.end());
+  unsigned next = 0;
+  for (const unsigned number : numbers) {
+    if (number > next && ::syscall(SYS_close_range, next, number - 1, 0) != 0) return false;
+    next = number + 1;
+  }
+  return ::syscall(SYS_close_range, next, ~0u, 0) == 0;
 }
 
 }  // namespace
@@ -74,6 +81,8 @@ Result<Sandbox> Sandbox::build() {
   for (const int call : kAllowed) {
     failed |= ::seccomp_rule_add(sandbox.filter_.get(), SCMP_ACT_ALLOW, call, 0);
   }
+  failed |= ::seccomp_rule_add(sandbox.filter_.get(), SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                               SCMP_A1(SCMP_CMP_EQ, F_DUPFD_CLOEXEC));
   for (const int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)}) {
     failed |= ::seccomp_rule_add(sandbox.filter_.get(), SCMP_ACT_ALLOW, call, 1,
                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
@@ -82,9 +91,9 @@ Result<Sandbox> Sandbox::build() {
   return sandbox;
 }
 
-Result<void> Sandbox::enter(const Request& request, int file, int result) const {
+Result<void> Sandbox::enter(const Request& request, std::span<const Fd> kept) const {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (!keep_only(file, result)) return errno_error("closing descriptors", errno);
+  if (!keep_only(kept)) return errno_error("closing descriptors", errno);
   if (!set_limits(request)) return errno_error("limiting resources", errno);
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !drop_capabilities()) {
     return errno_error("giving up privileges", errno);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <span>
 
+#include "userspace/base/fd.h"
 #include "userspace/base/result.h"
 #include "userspace/reader/protocol.h"
 
@@ -14,11 +16,11 @@ namespace pyprof::reader {
 class Sandbox {
  public:
   [[nodiscard]] static Result<Sandbox> build();
-  // For good: no capability, no other descriptor than the three given, no new process or
-  // privilege, the request's limits of memory, CPU time and bytes written, and the filter; anything
-  // else ends the process with SIGSYS. With AddressSanitizer, which needs terabytes of address
-  // space and calls of its own, neither limits of memory nor filter.
-  [[nodiscard]] Result<void> enter(const Request& request, int file, int result) const;
+  // For good: no capability, no other descriptor than those given, no new process or privilege, the
+  // request's limits of memory, CPU time and bytes written, and the filter; anything else ends the
+  // process with SIGSYS. With AddressSanitizer, which needs terabytes of address space and calls of
+  // its own, neither limits of memory nor filter.
+  [[nodiscard]] Result<void> enter(const Request& request, std::span<const Fd> kept) const;
 
  private:
   struct Release {

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "userspace/base/fd.h"
-#include "userspace/elf/elf_file.h"
+#include "userspace/elf/symbols.h"
 #include "userspace/model/profile.h"
 #include "userspace/model/sample.h"
 
@@ -14,11 +14,11 @@ namespace pyprof::symbolize {
 class FileOpener {
  public:
   virtual ~FileOpener() = default;
-  // The file itself, or a copy of the vdso; nothing if it can't be read.
-  virtual std::optional<elf::ElfFile> open(model::FileId file) = 0;
-  // Its separate debug file, checked to be its own; nothing if there is none.
-  virtual std::optional<elf::ElfFile> open_debug(model::FileId file) = 0;
-  // The file or its separate debug file, whichever has DWARF; invalid if neither.
+  // Of the file, or of the vdso, and of its separate debug file if there is one; nothing if it
+  // can't be read now, empty if it never will.
+  virtual std::optional<elf::SymbolTable> symbols(model::FileId file) = 0;
+  // The file or its separate debug file, whichever has DWARF; invalid if neither. Known once
+  // symbols() was called.
   virtual Fd open_debug_info(model::FileId file) = 0;
   // As reports show it; an empty path if unknown.
   virtual model::Module module(model::FileId file) = 0;

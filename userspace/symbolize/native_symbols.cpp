@@ -62,12 +62,8 @@ NativeSymbols::File& NativeSymbols::file(model::FileId id, uint64_t now_ns) {
 void NativeSymbols::load(File& file, uint64_t now_ns) {
   file.read_ns = now_ns;
   forget_addresses(file);
-  if (const auto opened = opener_.open(file.id)) {
-    const auto debug = opener_.open_debug(file.id);
-    file.table = debug ? elf::SymbolTable::from_files(*opened, *debug)
-                       : elf::SymbolTable::from_file(*opened);
-    charge(file, file.table->bytes());
-  }
+  file.table = opener_.symbols(file.id);
+  if (file.table) charge(file, file.table->bytes());
 }
 
 void NativeSymbols::charge(File& file, std::size_t bytes) {

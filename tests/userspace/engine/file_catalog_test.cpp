@@ -40,8 +40,7 @@ class FileCatalogTest : public ::testing::Test {
   std::vector<uint32_t> dictionary_ = std::vector<uint32_t>(WIRE_DICT_RULES);
   process::FileTable files_;
   probe::TableStore store_{{rows_, index_, dictionary_, {}, {}}};
-  ProcessDirectory directory_{false};
-  FileCatalog catalog_{files_, store_, directory_};
+  FileCatalog catalog_{files_, store_};
 };
 
 TEST_F(FileCatalogTest, rows_name_rules_of_the_shared_dictionary) {
@@ -135,7 +134,7 @@ TEST_F(FileCatalogTest, a_file_that_broke_the_parser_has_no_rows) {
   catalog_.place(1, reader::Failure::kCrash);
   ASSERT_NE(catalog_.find(1), nullptr);
   EXPECT_EQ(state(1), Rows::kNone);
-  EXPECT_FALSE(catalog_.is_interpreter(1));
+  EXPECT_FALSE(catalog_.find(1)->interpreter);
 }
 
 }  // namespace

@@ -34,10 +34,15 @@ class DebugFileTest : public testing::Test {
     const auto file = elf::ElfFile::open_path((root_.path() / "opt/program").string());
     if (!file) return file.error().message;
     const Fd root(::open(root_.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    const Fd debug = find_debug_file(root, path, *file);
-    if (!debug.valid()) return "";
-    const auto target = fs::read_symlink("/proc/self/fd/" + std::to_string(debug.get()));
-    return fs::relative(target, root_.path()).string();
+    const auto link = elf::debug_link(*file);
+    for (const Fd& candidate :
+         debug_file_candidates(root, path, file->build_id(), link ? link->name : "")) {
+      const std::string name = "/proc/self/fd/" + std::to_string(candidate.get());
+      const auto debug = elf::ElfFile::open_path(name);
+      if (!debug || !elf::is_debug_file_of(*file, *debug, candidate)) continue;
+      return fs::relative(fs::read_symlink(name), root_.path()).string();
+    }
+    return "";
   }
   std::string by_build_id() const {
     const auto file = elf::ElfFile::open_path((root_.path() / "whole").string());

@@ -58,24 +58,14 @@ class FakeOpener : public FileOpener {
   struct File {
     std::string path;
     bool interpreter = false;
-    std::string debug_path = {};
     std::string lines_path = {};
   };
 
-  std::optional<elf::ElfFile> open(model::FileId file) override {
+  std::optional<elf::SymbolTable> symbols(model::FileId file) override {
     ++opens;
-    auto opened = elf::ElfFile::open_path(files[file].path);
-    if (!opened) {
-      return std::nullopt;
-    }
-    return std::move(*opened);
-  }
-  std::optional<elf::ElfFile> open_debug(model::FileId file) override {
-    auto opened = elf::ElfFile::open_path(files[file].debug_path);
-    if (!opened) {
-      return std::nullopt;
-    }
-    return std::move(*opened);
+    const auto opened = elf::ElfFile::open_path(files[file].path);
+    if (!opened) return std::nullopt;
+    return elf::SymbolTable::from_file(*opened);
   }
   Fd open_debug_info(model::FileId file) override {
     return Fd(::open(files[file].lines_path.c_str(), O_RDONLY | O_CLOEXEC));

@@ -124,7 +124,7 @@ class SymbolizerTest : public testing::Test {
                                   "}\n"
                                   "int main(int c, char **v) { holder(c); return 0; }\n";
     EXPECT_EQ(std::system(("gcc -g -O1 -o " + path + " " + path + ".c").c_str()), 0);
-    opener_.files[kLibraryFile] = {path, false, "", path};
+    opener_.files[kLibraryFile] = {path, false, path};
     const auto file = elf::ElfFile::open_path(path);
     return {native_in(kLibraryFile, file->find_symbol("holder")->address + 2, 0x100),
             native_in(kLibraryFile, file->find_symbol("main")->address + 6, 0)};
