@@ -73,6 +73,7 @@ void Aggregator::deal_with(Item& item) {
   if (const auto* sample = std::get_if<model::RawSample>(&item)) {
     count(*sample);
   } else if (auto* stack = std::get_if<model::RawStack>(&item)) {
+    if (!waiting_.empty() && symbolizer_.redefines(*stack)) count_waiting_for(stack->key);
     symbolizer_.add_stack(std::move(*stack));
   } else if (auto* code = std::get_if<model::CodeObject>(&item)) {
     symbolizer_.add_code(std::move(*code));
@@ -100,12 +101,24 @@ void Aggregator::count(const model::RawSample& sample) {
 void Aggregator::count_waiting(uint64_t now_ns, bool all) {
   for (; !waiting_.empty() && (all || waiting_.front().time_ns + kWaitNs <= now_ns);
        waiting_.pop_front()) {
-    const auto& sample = waiting_.front();
-    if (const auto symbolized = symbolizer_.symbolize(sample, now_ns)) {
-      add(sample, symbolized->stack_id);
-    } else {
-      ++stats_.unknown_stacks;
-    }
+    count_now(waiting_.front(), now_ns);
+  }
+}
+
+void Aggregator::count_waiting_for(model::StackKey key) {
+  const uint64_t now_ns = monotonic_ns();
+  std::erase_if(waiting_, [&](const model::RawSample& sample) {
+    if (sample.key != key) return false;
+    count_now(sample, now_ns);
+    return true;
+  });
+}
+
+void Aggregator::count_now(const model::RawSample& sample, uint64_t now_ns) {
+  if (const auto symbolized = symbolizer_.symbolize(sample, now_ns)) {
+    add(sample, symbolized->stack_id);
+  } else {
+    ++stats_.unknown_stacks;
   }
 }
 

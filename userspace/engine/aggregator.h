@@ -72,6 +72,8 @@ class Aggregator {
   void deal_with(Item& item);
   void count(const model::RawSample& sample);
   void count_waiting(uint64_t now_ns, bool all);
+  void count_waiting_for(model::StackKey key);
+  void count_now(const model::RawSample& sample, uint64_t now_ns);
   void add(const model::RawSample& sample, uint32_t stack_id);
   void house_keeping();
 

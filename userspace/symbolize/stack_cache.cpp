@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/symbolize/stack_cache.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -37,6 +38,16 @@ void StackCache::add(model::RawStack stack) {
   }
   entries_.front().raw = std::move(stack);
   update_bytes(entries_.front());
+}
+
+bool StackCache::redefines(const model::RawStack& stack) const {
+  const auto known = by_key_.find(stack.key);
+  if (known == by_key_.end()) return false;
+  const auto& python = known->second->raw.python;
+  const auto same = [](const model::PythonFrame& a, const model::PythonFrame& b) {
+    return a.kind == b.kind && a.code == b.code;
+  };
+  return !std::equal(python.begin(), python.end(), stack.python.begin(), stack.python.end(), same);
 }
 
 StackCache::Entry* StackCache::find(model::StackKey key) {

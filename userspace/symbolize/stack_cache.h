@@ -48,6 +48,9 @@ class StackCache {
   explicit StackCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
 
   void add(model::RawStack stack);  // replaces one of the same key
+  // Whether add() would replace a stack of other code objects. The key is made of addresses alone:
+  // it comes again when an address has got another object.
+  [[nodiscard]] bool redefines(const model::RawStack& stack) const;
   // Marks it as used. Holds until the next call of a function that is not const.
   Entry* find(model::StackKey key);
   // To be called after an entry grew; may evict others, never this one.

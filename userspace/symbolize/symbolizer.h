@@ -54,6 +54,11 @@ class Symbolizer {
 
   void add_code(model::CodeObject code);
   void add_stack(model::RawStack stack);
+  // Whether add_stack() would give the key another meaning: samples that were taken before must be
+  // symbolized before.
+  [[nodiscard]] bool redefines(const model::RawStack& stack) const {
+    return raw_stacks_.redefines(stack);
+  }
 
   // Nothing if the stack is not known: the caller deletes its key in the kernel, which sends it
   // again. `now_ns` is later than the sample's time if it is asked again, for what came meanwhile.

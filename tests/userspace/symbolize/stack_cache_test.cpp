@@ -44,6 +44,19 @@ TEST(StackCacheTest, same_key_again_replaces_the_stack) {
   EXPECT_FALSE(cache.find(1)->prepared);
 }
 
+TEST(StackCacheTest, other_code_objects_under_the_same_key_redefine_it) {
+  StackCache cache(1 << 20);
+  auto stack = raw_stack(1);
+  stack.python.resize(2);
+  stack.python[1].code = 7;
+  EXPECT_FALSE(cache.redefines(stack));
+  cache.add(stack);
+  stack.python[1].lasti = 20;
+  EXPECT_FALSE(cache.redefines(stack));
+  stack.python[1].code = 8;
+  EXPECT_TRUE(cache.redefines(stack));
+}
+
 TEST(StackCacheTest, stacks_of_dead_processes_are_evicted) {
   StackCache cache(1 << 20);
   for (model::StackKey key = 1; key <= 6; ++key) {
