@@ -85,11 +85,12 @@ def test_lines_of_long_tables_are_right_at_once(interpreter, tmp_path):
     expected = {(name, os.path.basename(file), line) for name, file, line in truth}
     seen = collections.Counter()
     for frames, n in stacks:
-        for frame in python_frames(frames):
-            if frame[0].startswith("long_"):
-                seen[frame] += n
+        python = python_frames(frames)
+        # Alone, without leaf(), it is on its way through its lines, which the truth doesn't list.
+        if python and not python[-1][0].startswith("long_"):
+            seen.update({frame: n for frame in python if frame[0].startswith("long_")})
     wrong = {frame: n for frame, n in seen.items() if frame not in expected}
     figure("long_table_lines[%s]" % interpreter.name, 100 * (1 - sum(wrong.values()) / sum(seen.values())), "%",
            "%d samples" % sum(seen.values()))
     assert sum(seen.values()) > 150 and len(seen) >= 6
-    assert sum(wrong.values()) <= 2, wrong
+    assert not wrong
