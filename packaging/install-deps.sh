@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# install-deps.sh [--build] [--test]: installs with apt what the build and the tests need, on Debian 12+ and
-# Ubuntu 24.04+. Without an option: both. Does nothing when all is there. Needs root or sudo otherwise.
+# install-deps.sh [--build] [--test] [--fuzz]: installs with apt what the build, the tests and fuzzing need, on Debian 12+
+# and Ubuntu 24.04+. Without an option: the first two. Does nothing when all is there. Needs root or sudo otherwise.
 set -euo pipefail
 
 want_build=0
 want_test=0
+want_fuzz=0
 for option in "$@"; do
   case $option in
   --build) want_build=1 ;;
   --test) want_test=1 ;;
+  --fuzz) want_fuzz=1 ;;
   *)
     sed -n '3,4s/^# //p' "$0" >&2
     exit 1
@@ -22,7 +24,7 @@ build=(g++ make cmake ninja-build pkg-config libbpf-dev libelf-dev libdw-dev lib
   prometheus-cpp-dev libcli11-dev libmicrohttpd-dev zlib1g-dev libprotozero-dev nlohmann-json3-dev libiberty-dev
   libcap-dev libseccomp-dev libzydis-dev ccache python3 binutils libbpfcc-dev)
 tests=(lld musl-tools libgtest-dev libbenchmark-dev prometheus qemu-system-x86 busybox-static python3-pytest cpio xz-utils
-  zstd gdb curl ca-certificates debian-archive-keyring util-linux)
+  zstd gdb curl ca-certificates debian-archive-keyring util-linux valgrind)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -56,10 +58,14 @@ first_available() {
   echo "$1"
 }
 
+# The version; nothing if there is none.
 find_clang() {
   local version
   for version in 16 19 18 17 20 21 15; do
-    if command -v "clang-$version" >/dev/null; then return 0; fi
+    if command -v "clang-$version" >/dev/null; then
+      echo "$version"
+      return 0
+    fi
   done
   return 1
 }
@@ -82,7 +88,7 @@ collect() {
   missing=()
   if [ $want_build = 1 ]; then
     need "${build[@]}"
-    find_clang || missing+=("$(first_available clang-16 clang-19 clang-18 clang-17 clang)")
+    find_clang >/dev/null || missing+=("$(first_available clang-16 clang-19 clang-18 clang-17 clang)")
     bpftool_works || missing+=("$(first_available bpftool linux-tools-common)")
     if ! bpftool_works && ! available bpftool; then
       missing+=("$(first_available "linux-tools-$(uname -r)" linux-tools-generic)")
@@ -91,6 +97,9 @@ collect() {
   if [ $want_test = 1 ]; then
     need "${tests[@]}"
     command -v go >/dev/null || missing+=(golang-go)
+  fi
+  if [ $want_fuzz = 1 ]; then
+    need "libclang-rt-$(find_clang || echo 16)-dev"
   fi
 }
 

@@ -66,8 +66,9 @@ Result<std::vector<Output>> plan_outputs(const std::vector<std::string>& paths,
 Result<void> check_writable(const std::vector<Output>& outputs) {
   for (const Output& output : outputs) {
     if (output.path == "-") {
-      if (output.format != Format::kPprof || ::isatty(STDOUT_FILENO) == 0) continue;
-      return Error{"pprof is binary and would go to the terminal: use -o FILE"};
+      if (!exporter::is_binary(output.format) || ::isatty(STDOUT_FILENO) == 0) continue;
+      return Error{std::string(exporter::format_name(output.format)) +
+                   " is binary and would go to the terminal: use -o FILE"};
     }
     if (const auto good = check_file(output.path); !good) return good;
   }

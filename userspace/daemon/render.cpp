@@ -8,8 +8,13 @@
 
 #include "userspace/aggregate/summary.h"
 #include "userspace/aggregate/view.h"
+#include "userspace/export/callgrind.h"
 #include "userspace/export/folded.h"
+#include "userspace/export/gecko.h"
+#include "userspace/export/perf_script.h"
 #include "userspace/export/pprof.h"
+#include "userspace/export/pstats.h"
+#include "userspace/export/speedscope.h"
 #include "userspace/export/svg.h"
 #include "userspace/report/text_report.h"
 
@@ -44,6 +49,28 @@ std::string render_svg(const model::Profile& shown, const RenderRequest& request
   return exporter::to_svg(shown, options);
 }
 
+aggregate::TextOptions text_options(const RenderRequest& request) {
+  aggregate::TextOptions text;
+  text.full_paths = request.full_paths;
+  return text;
+}
+
+std::string render_for_tools(const model::Profile& shown, Format format,
+                             const RenderRequest& request) {
+  switch (format) {
+    case Format::kSpeedscope:
+      return exporter::to_speedscope(shown, text_options(request));
+    case Format::kCallgrind:
+      return exporter::to_callgrind(shown);
+    case Format::kPstats:
+      return exporter::to_pstats(shown);
+    case Format::kGecko:
+      return exporter::to_gecko(shown, text_options(request));
+    default:
+      return exporter::to_perf_script(shown, {text_options(request)});
+  }
+}
+
 Result<std::string> render_one(const model::Profile& shown, Format format,
                                const RenderRequest& request) {
   switch (format) {
@@ -54,9 +81,10 @@ Result<std::string> render_one(const model::Profile& shown, Format format,
     case Format::kSvg:
       return render_svg(shown, request);
     case Format::kPprof:
-      break;
+      return exporter::to_pprof(shown);
+    default:
+      return render_for_tools(shown, format, request);
   }
-  return exporter::to_pprof(shown);
 }
 
 template <typename Number>

@@ -15,14 +15,34 @@ struct Spelling {
 
 // A format's first name is its own.
 constexpr Spelling kNames[] = {
-    {"text", Format::kText},        {"folded", Format::kFolded},  {"svg", Format::kSvg},
-    {"pprof", Format::kPprof},      {"txt", Format::kText},       {"raw", Format::kFolded},
-    {"collapsed", Format::kFolded}, {"flamegraph", Format::kSvg},
+    {"text", Format::kText},
+    {"folded", Format::kFolded},
+    {"svg", Format::kSvg},
+    {"pprof", Format::kPprof},
+    {"txt", Format::kText},
+    {"raw", Format::kFolded},
+    {"collapsed", Format::kFolded},
+    {"flamegraph", Format::kSvg},
+    {"speedscope", Format::kSpeedscope},
+    {"callgrind", Format::kCallgrind},
+    {"pstats", Format::kPstats},
+    {"gecko", Format::kGecko},
+    {"perf", Format::kPerfScript},
 };
 
 constexpr Spelling kSuffixes[] = {
-    {".txt", Format::kText}, {".folded", Format::kFolded}, {".collapsed", Format::kFolded},
-    {".svg", Format::kSvg},  {".pb.gz", Format::kPprof},   {".pprof", Format::kPprof},
+    {".txt", Format::kText},
+    {".folded", Format::kFolded},
+    {".collapsed", Format::kFolded},
+    {".svg", Format::kSvg},
+    {".pb.gz", Format::kPprof},
+    {".pprof", Format::kPprof},
+    {".speedscope.json", Format::kSpeedscope},
+    {".callgrind", Format::kCallgrind},
+    {".pstats", Format::kPstats},
+    {".prof", Format::kPstats},
+    {".gecko.json", Format::kGecko},
+    {".perf", Format::kPerfScript},
 };
 
 }  // namespace
@@ -31,9 +51,11 @@ Result<Format> parse_format(std::string_view name) {
   for (const Spelling& known : kNames) {
     if (known.text == name) return known.format;
   }
-  return Error{fmt::format("unknown format '{}': use text, folded, svg or pprof",
-                           aggregate::clean_text(name, 64)),
-               ExitCode::kUsage};
+  return Error{
+      fmt::format("unknown format '{}': use text, folded, svg, pprof, speedscope, callgrind, "
+                  "pstats, gecko or perf",
+                  aggregate::clean_text(name, 64)),
+      ExitCode::kUsage};
 }
 
 std::optional<Format> infer_format(std::string_view path) {
@@ -48,6 +70,10 @@ const char* format_name(Format format) {
     if (known.format == format) return known.text.data();
   }
   return "?";
+}
+
+bool is_binary(Format format) {
+  return format == Format::kPprof || format == Format::kPstats;
 }
 
 }  // namespace pyprof::exporter

@@ -11,15 +11,27 @@
 // `exporter` because `export` is a keyword.
 namespace pyprof::exporter {
 
-enum class Format : uint8_t { kText, kFolded, kSvg, kPprof };
+enum class Format : uint8_t {
+  kText,
+  kFolded,
+  kSvg,
+  kPprof,
+  kSpeedscope,
+  kCallgrind,
+  kPstats,
+  kGecko,
+  kPerfScript,
+};
 
-// "text", "folded" (also "raw", "collapsed"), "svg" (also "flamegraph"), "pprof". Anything else is
-// a kUsage error that names them.
+// "text", "folded" (also "raw", "collapsed"), "svg" (also "flamegraph"), "pprof", "speedscope",
+// "callgrind", "pstats", "gecko", "perf". Anything else is a kUsage error that names them.
 [[nodiscard]] Result<Format> parse_format(std::string_view name);
 
-// From the end of a file name: .txt, .folded and .collapsed, .svg, .pb.gz and .pprof.
+// From the end of a file name, as the tools that read the formats expect it.
 [[nodiscard]] std::optional<Format> infer_format(std::string_view path);
 
 [[nodiscard]] const char* format_name(Format format);
+// Not for a terminal.
+[[nodiscard]] bool is_binary(Format format);
 
 }  // namespace pyprof::exporter

@@ -20,7 +20,9 @@ TEST(FormatTest, RefusesOthersAndNamesTheKnown) {
   const Result<Format> parsed = parse_format("gif\n");
   ASSERT_FALSE(parsed.ok());
   EXPECT_EQ(parsed.error().code, ExitCode::kUsage);
-  EXPECT_EQ(parsed.error().message, "unknown format 'gif ': use text, folded, svg or pprof");
+  EXPECT_EQ(parsed.error().message,
+            "unknown format 'gif ': use text, folded, svg, pprof, speedscope, "
+            "callgrind, pstats, gecko or perf");
 }
 
 TEST(FormatTest, InfersFromTheSuffix) {
