@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -81,6 +82,31 @@ def test_generated_code_is_named_by_the_perf_map(tmp_path):
         os.unlink("/tmp/perf-%d.map" % target.pid)
     leaves = {frames[-1]: n for frames, n in stacks}
     assert leaves["count down:twice [jit]"] >= 0.95 * total(stacks), leaves
+
+
+def test_generated_code_is_named_by_a_jitdump(tmp_path):
+    program = harness.compile_cpp("jit.cpp", tmp_path / "jit")
+    with Process([program, "20", tmp_path]) as target:
+        assert target.line() == "ready"
+        assert not os.path.exists("/tmp/perf-%d.map" % target.pid)
+        stacks = folded(snapshot(target.pid, tmp_path / "jit.folded", seconds=1))
+    leaves = {frames[-1]: n for frames, n in stacks}
+    assert leaves["count down:twice [jit]"] >= 0.95 * total(stacks), leaves
+
+
+def test_code_of_v8_is_named_by_its_jitdump(tmp_path):
+    """V8 keeps the last 2 MiB to itself: what it made at its start is in the file, later code may not be."""
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("no node here")
+    script = os.path.join(harness.WORKLOADS, "native", "chain.js")
+    with Process([node, "--perf-prof", "--interpreted-frames-native-stack", script], cwd=tmp_path) as target:
+        assert target.line() == "ready"
+        assert (tmp_path / ("jit-%d.dump" % target.pid)).exists()
+        stacks = folded(snapshot(target.pid, tmp_path / "node.folded", "-n", seconds=2))
+    named = sum(n for frames, n in stacks if any(f.startswith("JS:") and f.endswith(" [jit]") for f in frames))
+    figure("jitdump_named[node]", 100 * named / total(stacks), "%")
+    assert named >= 0.95 * total(stacks), stacks[:3]
 
 
 @pytest.mark.parametrize("debug", ["inside", "apart"])

@@ -104,7 +104,9 @@ Fd SymbolFiles::open_perf_map(model::ProcessId process) {
   const auto info = directory_.describe(process, 0);
   if (info.pid == 0 || directory_.live_process(info.pid) != process) return Fd();
   const int32_t known_as = info.namespace_pid != 0 ? info.namespace_pid : info.pid;
-  return process::open_perf_map(process::ProcFs(), info.pid, known_as);
+  const process::ProcFs proc;
+  Fd dump = process::open_jit_dump(proc, info.pid, known_as);
+  return dump.valid() ? std::move(dump) : process::open_perf_map(proc, info.pid, known_as);
 }
 
 }  // namespace pyprof::engine

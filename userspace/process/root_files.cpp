@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "userspace/process/mapped_file.h"
+
 namespace pyprof::process {
 
 std::optional<struct stat> regular_file(const Fd& fd) {
@@ -43,6 +45,21 @@ Fd open_perf_map(const ProcFs& proc, int32_t pid, int32_t namespace_pid) {
   const auto status = regular_file(file);
   if (!status || (status->st_uid != 0 && status->st_uid != *user)) return Fd();
   return file;
+}
+
+Fd open_jit_dump(const ProcFs& proc, int32_t pid, int32_t namespace_pid) {
+  const auto user = proc.user_id(pid);
+  const auto maps = proc.maps(pid);
+  if (!user || !maps) return Fd();
+  const std::string name = "/jit-" + std::to_string(namespace_pid) + ".dump";
+  for (const model::Mapping& mapping : maps->mappings) {
+    if (!mapping.path.ends_with(name)) continue;
+    auto file = open_mapping(proc, pid, mapping);
+    if (!file) continue;
+    const auto status = regular_file(*file);
+    if (status && (status->st_uid == 0 || status->st_uid == *user)) return *std::move(file);
+  }
+  return Fd();
 }
 
 }  // namespace pyprof::process

@@ -32,4 +32,9 @@ Fd open_for_reading(const Fd& path_only);
 // /tmp is everybody's.
 Fd open_perf_map(const ProcFs& proc, int32_t pid, int32_t namespace_pid);
 
+// The jitdump file that a JIT compiler writes: it maps a page of it executable as a mark for perf.
+// By the name jit-PID.dump, in any directory; otherwise as open_perf_map(). Reads the process's
+// mappings.
+Fd open_jit_dump(const ProcFs& proc, int32_t pid, int32_t namespace_pid);
+
 }  // namespace pyprof::process

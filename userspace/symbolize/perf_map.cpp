@@ -33,12 +33,46 @@ std::optional<uint64_t> take_hex(std::string_view& line) {
 bool PerfMap::read(const PerfMapLimits& limits) {
   struct stat status {};
   if (!file_.valid() || ::fstat(file_.get(), &status) != 0) return false;
-  if (static_cast<uint64_t>(status.st_size) < offset_) {
-    functions_.clear();
-    rest_.clear();
-    offset_ = 0;
-    bytes_ = 0;
+  const auto size = static_cast<uint64_t>(status.st_size);
+  if (size < size_) start_anew();
+  size_ = size;
+  if (!dump_ && offset_ == 0) dump_ = JitDump::at_start(file_.get());
+  return dump_ ? read_dump(limits) : read_text(limits);
+}
+
+void PerfMap::start_anew() {
+  functions_.clear();
+  rest_.clear();
+  dump_.reset();
+  offset_ = 0;
+  bytes_ = 0;
+}
+
+bool PerfMap::read_dump(const PerfMapLimits& limits) {
+  bool any = false;
+  const uint64_t before = dump_->bytes_read();
+  while (read_ + dump_->bytes_read() - before < limits.file_bytes) {
+    const auto record = dump_->next(file_.get());
+    if (!record) break;
+    add_record(*record, limits);
+    any = true;
   }
+  read_ += dump_->bytes_read() - before;
+  return any;
+}
+
+void PerfMap::add_record(const JitDumpRecord& record, const PerfMapLimits& limits) {
+  if (record.kind == JitDumpRecord::Kind::kLoad) {
+    replace(record.start, record.bytes, record.name, limits);
+  } else if (record.kind == JitDumpRecord::Kind::kMove) {
+    const auto moved = find(record.old_start);
+    if (!moved || moved->start != record.old_start) return;
+    const std::string name(moved->name);
+    replace(record.start, record.bytes, name, limits);
+  }
+}
+
+bool PerfMap::read_text(const PerfMapLimits& limits) {
   const std::size_t before = read_;
   std::vector<char> chunk(kChunkBytes);
   while (read_ < limits.file_bytes) {
@@ -63,10 +97,15 @@ bool PerfMap::read(const PerfMapLimits& limits) {
 void PerfMap::add_line(std::string_view line, const PerfMapLimits& limits) {
   const auto start = take_hex(line);
   const auto bytes = start ? take_hex(line) : std::nullopt;
-  if (!bytes || *bytes == 0 || line.empty() || *start + *bytes < *start) return;
-  erase_overlapping(*start, *start + *bytes);
+  if (bytes && !line.empty()) replace(*start, *bytes, line, limits);
+}
+
+void PerfMap::replace(uint64_t start, uint64_t bytes, std::string_view name,
+                      const PerfMapLimits& limits) {
+  if (bytes == 0 || start + bytes < start) return;
+  erase_overlapping(start, start + bytes);
   if (functions_.size() >= limits.functions) return;
-  add(*start, *start + *bytes, line.substr(0, limits.name_bytes));
+  add(start, start + bytes, name.substr(0, limits.name_bytes));
 }
 
 void PerfMap::add(uint64_t start, uint64_t end, std::string_view name) {

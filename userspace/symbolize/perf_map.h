@@ -12,9 +12,10 @@
 
 #include "userspace/base/fd.h"
 #include "userspace/model/sample.h"
+#include "userspace/symbolize/jit_dump.h"
 
-// Names of code that a JIT compiler made, from the text file it leaves for perf: lines of
-// "START SIZE NAME", both hexadecimal. The file is the profiled process's: hostile.
+// Names of code that a JIT compiler made, from the file it leaves for perf: text, lines of "START
+// SIZE NAME", both hexadecimal, or a jitdump. The file is the profiled process's: hostile.
 namespace pyprof::symbolize {
 
 struct PerfMapLimits {
@@ -50,12 +51,20 @@ class PerfMap {
     uint64_t end = 0;
     std::string name;
   };
+  void start_anew();
+  bool read_text(const PerfMapLimits& limits);
+  bool read_dump(const PerfMapLimits& limits);
+  void add_record(const JitDumpRecord& record, const PerfMapLimits& limits);
   void add_line(std::string_view line, const PerfMapLimits& limits);
   void erase_overlapping(uint64_t start, uint64_t end);
   void add(uint64_t start, uint64_t end, std::string_view name);
 
+  void replace(uint64_t start, uint64_t bytes, std::string_view name, const PerfMapLimits& limits);
+
   Fd file_;
-  uint64_t offset_ = 0;                     // read up to here
+  std::optional<JitDump> dump_;
+  uint64_t size_ = 0;                       // of the file at the last look
+  uint64_t offset_ = 0;                     // text is read up to here
   std::size_t read_ = 0;                    // bytes in all
   std::string rest_;                        // the start of a line that isn't whole yet
   std::map<uint64_t, Function> functions_;  // by start, none overlapping
