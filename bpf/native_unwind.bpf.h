@@ -219,6 +219,17 @@ static __always_inline u32 native_deref_cfa(struct scratch *s, u64 slot, u32 k)
 	return 0;
 }
 
+/* Bytes that the frame at pc has on the stack if all that is left of it is `add rsp, N; ret`, else 0.
+ * So are CPython's perf trampolines up to 3.13 (Python/asm_trampoline.S), which keep no frame pointer. */
+static __always_inline u64 native_epilogue_bytes(u64 pc)
+{
+	u64 code = 0;
+
+	if (bpf_probe_read_user(&code, 5, (void *)pc) || (code & 0xff80ffffffull) != 0xc300c48348ull)
+		return 0;
+	return code >> 24 & 0x7f;
+}
+
 /* s->cfa of a frame whose rule is not rsp-based. Returns 0, or the fault that ends the walk;
  * s->saved may change. */
 __noinline u32 native_other_cfa(u32 rule, u64 pc, u64 sp)
@@ -239,6 +250,15 @@ __noinline u32 native_other_cfa(u32 rule, u64 pc, u64 sp)
 	}
 	if (rule != RULE_FRAME_POINTER && base != WIRE_RULE_RBP && base != WIRE_RULE_RBP_DEREF)
 		return WIRE_FAULT_NATIVE_RULE;
+	if (rule == RULE_FRAME_POINTER) {
+		u64 bytes = native_epilogue_bytes(pc);
+
+		if (bytes) {
+			s->cfa = sp + bytes + 8;
+			s->saved = 0;
+			return 0;
+		}
+	}
 	if (native_restore_bp(s))
 		return WIRE_FAULT_NATIVE_FAULT;
 	u64 bp = *(volatile u64 *)&s->bp;
