@@ -5,6 +5,7 @@
 
 #include "userspace/base/log.h"
 #include "userspace/cli/doctor.h"
+#include "userspace/cli/dump.h"
 #include "userspace/cli/options.h"
 #include "userspace/cli/probes.h"
 #include "userspace/cli/ps.h"
@@ -35,6 +36,8 @@ Result<ExitCode> run(const std::vector<std::string>& arguments) {
       return ok_or(daemon::run(invocation->daemon));
     case Verb::kPs:
       return ok_or(list_processes(invocation->ps));
+    case Verb::kDump:
+      return ok_or(dump_threads(invocation->dump));
     case Verb::kProbes:
       return ok_or(list_probes(invocation->probes));
     case Verb::kDoctor:

@@ -23,6 +23,7 @@ constexpr uint32_t kMaxRateHz = 10'000;
 struct Raw {
   std::vector<std::string> pids;
   std::string doctor_pid;
+  std::string dump_pid;
   std::string probes_pid;
   std::string by;
   double duration_s = 0;
@@ -84,8 +85,10 @@ void add_output(CLI::App& verb, SnapshotOptions& options) {
   verb.add_option("-o,--output", options.outputs, "File to write, - is standard output; repeatable")
       ->allow_extra_args(false)
       ->type_name("FILE");
-  verb.add_option("-f,--format", options.format,
-                  "text, folded, svg or pprof; else by the suffix of the file, else text")
+  verb.add_option(
+          "-f,--format", options.format,
+          "text, folded, svg, pprof, speedscope, callgrind, pstats, gecko or perf; else by the "
+          "suffix of the file, else text")
       ->type_name("FORMAT");
 }
 
@@ -131,6 +134,7 @@ class Grammar {
     ps_->add_flag("-j,--json", into.ps.json, "JSON instead of a table");
     add_config(*ps_, into.ps.config_path);
     add_control(*ps_, into.ps.control_socket);
+    add_dump(into.dump, raw);
     probes_ = app_.add_subcommand("probes", "List the USDT probes of a process");
     probes_->add_option("-p,--pid", raw.probes_pid, "The process")->required()->type_name("PID");
     probes_->add_flag("-j,--json", into.probes.json, "JSON instead of a table");
@@ -151,6 +155,7 @@ class Grammar {
     if (snapshot_->parsed() || record_->parsed()) return Verb::kSnapshot;
     if (daemon_->parsed()) return Verb::kDaemon;
     if (ps_->parsed()) return Verb::kPs;
+    if (dump_->parsed()) return Verb::kDump;
     if (probes_->parsed()) return Verb::kProbes;
     return doctor_->parsed() ? Verb::kDoctor : Verb::kCheckConfig;
   }
@@ -164,6 +169,15 @@ class Grammar {
   }
 
  private:
+  void add_dump(DumpOptions& options, Raw& raw) {
+    dump_ = app_.add_subcommand("dump", "Print where each thread of a process is now");
+    dump_->add_option("-p,--pid", raw.dump_pid, "The process")->required()->type_name("PID");
+    dump_->add_flag("-j,--json", options.json, "JSON instead of text");
+    dump_->add_flag("--full-filenames", options.full_filenames, "Show whole paths of Python files");
+    dump_->add_flag_callback(
+        "--nonblocking", [] {}, "Accepted and ignored: processes are never stopped");
+  }
+
   void add_doctor(DoctorOptions& options, Raw& raw) {
     doctor_ = app_.add_subcommand("doctor", "Say what works on this machine, and what to do else");
     doctor_->add_option("-p,--pid", raw.doctor_pid, "Look at this process, too")->type_name("PID");
@@ -176,6 +190,7 @@ class Grammar {
   CLI::App* record_ = nullptr;
   CLI::App* daemon_ = nullptr;
   CLI::App* ps_ = nullptr;
+  CLI::App* dump_ = nullptr;
   CLI::App* probes_ = nullptr;
   CLI::App* doctor_ = nullptr;
   CLI::App* check_ = nullptr;
@@ -219,11 +234,11 @@ Result<void> check_doctor(DoctorOptions& options, const Raw& raw) {
   return {};
 }
 
-Result<void> check_probes(ProbesOptions& options, const Raw& raw) {
-  const auto pids = parse_pids({raw.probes_pid});
+Result<void> check_one_pid(const std::string& words, const char* verb, int32_t& pid) {
+  const auto pids = parse_pids({words});
   if (!pids) return pids.error();
-  if (pids->size() != 1) return Error{"probes looks at one process: give one pid"};
-  options.pid = pids->front();
+  if (pids->size() != 1) return Error{std::string(verb) + " looks at one process: give one pid"};
+  pid = pids->front();
   return {};
 }
 
@@ -244,7 +259,9 @@ Result<void> parse_into(Grammar& grammar, Invocation& invocation,
   } catch (const CLI::RequiredError& error) {
     if (grammar.has_verb()) return usage_error(error.what());
     const std::string what = words.empty() ? "no verb" : "unknown verb " + shown(words.front());
-    return usage_error(what + ": use snapshot, record, daemon, ps, probes, doctor or check-config");
+    return usage_error(what +
+                       ": use snapshot, record, daemon, ps, dump, probes, doctor or "
+                       "check-config");
   } catch (const CLI::Error& error) {
     return usage_error(error.what());
   }
@@ -271,7 +288,11 @@ Result<Invocation> parse_arguments(const std::vector<std::string>& arguments) {
     if (!good) return good.error();
   }
   if (invocation.verb == Verb::kProbes) {
-    const auto good = check_probes(invocation.probes, raw);
+    const auto good = check_one_pid(raw.probes_pid, "probes", invocation.probes.pid);
+    if (!good) return good.error();
+  }
+  if (invocation.verb == Verb::kDump) {
+    const auto good = check_one_pid(raw.dump_pid, "dump", invocation.dump.pid);
     if (!good) return good.error();
   }
   const auto good = check_doctor(invocation.doctor, raw);

@@ -52,7 +52,22 @@ struct ProbesOptions {
   bool json = false;
 };
 
-enum class Verb : uint8_t { kShowText, kSnapshot, kDaemon, kPs, kProbes, kDoctor, kCheckConfig };
+struct DumpOptions {
+  int32_t pid = 0;
+  bool json = false;
+  bool full_filenames = false;
+};
+
+enum class Verb : uint8_t {
+  kShowText,
+  kSnapshot,
+  kDaemon,
+  kPs,
+  kDump,
+  kProbes,
+  kDoctor,
+  kCheckConfig
+};
 
 struct Invocation {
   Verb verb = Verb::kShowText;
@@ -60,6 +75,7 @@ struct Invocation {
   SnapshotOptions snapshot;
   daemon::DaemonOptions daemon;
   PsOptions ps;
+  DumpOptions dump;
   ProbesOptions probes;
   DoctorOptions doctor;
   std::string check_config_file;

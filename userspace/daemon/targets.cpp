@@ -127,10 +127,10 @@ std::vector<engine::InterpreterCandidate> PythonFinder::find_candidates(
   return found;
 }
 
-Result<std::optional<PythonSupport>> PythonFinder::find(int32_t pid) {
+Result<std::optional<PythonFinder::Chosen>> PythonFinder::choose(int32_t pid) {
   const auto exe = proc_.exe(pid);
   if (!exe) {  // kernel threads and zombies have none, and so no interpreter
-    if (exe.error().code == ExitCode::kNoProcess) return std::optional<PythonSupport>();
+    if (exe.error().code == ExitCode::kNoProcess) return std::optional<Chosen>();
     return exe.error();
   }
   const auto maps = proc_.maps(pid);
@@ -141,14 +141,43 @@ Result<std::optional<PythonSupport>> PythonFinder::find(int32_t pid) {
     reader_.emplace(*program);
   }
   const auto found = find_candidates(pid, process::without_deleted(*exe), maps->mappings);
-  if (found.empty()) return std::optional<PythonSupport>();
-  const auto choice = engine::choose_interpreter(pid, found);
-  const auto& chosen = *found[choice.index].file;
-  const auto tsd = chosen.supported() ? find_tsd(pid, maps->mappings) : std::nullopt;
-  PythonSupport support{chosen.full_version, python::describe(chosen, tsd ? &*tsd : nullptr)};
+  if (found.empty()) return std::optional<Chosen>();
+  Chosen chosen{engine::choose_interpreter(pid, found), {}, {}};
+  chosen.candidate = found[chosen.choice.index];
+  if (chosen.candidate.file->supported()) chosen.tsd = find_tsd(pid, maps->mappings);
+  return std::optional(std::move(chosen));
+}
+
+Result<std::optional<PythonSupport>> PythonFinder::find(int32_t pid) {
+  const auto chosen = choose(pid);
+  if (!chosen) return chosen.error();
+  if (!*chosen) return std::optional<PythonSupport>();
+  const auto& [choice, candidate, tsd] = **chosen;
+  PythonSupport support{candidate.file->full_version,
+                        python::describe(*candidate.file, tsd ? &*tsd : nullptr)};
   if (support.details.reason == model::Unsupported::kNone)
     support.details.others = engine::others_text(choice);
   return std::optional(std::move(support));
+}
+
+Result<PythonFinder::Runtime> PythonFinder::find_runtime(int32_t pid) {
+  const auto chosen = choose(pid);
+  if (!chosen) return chosen.error();
+  if (!*chosen) {
+    return Error{fmt::format("process {} runs no CPython", pid), ExitCode::kNotSupported};
+  }
+  const auto& [choice, candidate, tsd] = **chosen;
+  const python::InterpreterFile& file = *candidate.file;
+  if (!file.supported()) {
+    return Error{fmt::format("process {}: {}", pid, file.unsupported), ExitCode::kNotSupported};
+  }
+  const python::TsdLayout layout = tsd.value_or(python::TsdLayout());
+  Runtime found{file.full_version, {}};
+  found.runtime.address = file.runtime_address + candidate.bias;
+  found.runtime.config = python::make_config(file, candidate.bias, layout);
+  found.runtime.offsets = file.runtime;
+  found.runtime.offsets.pthread_tid = layout.pthread_tid;
+  return found;
 }
 
 Result<void> require_python(const process::ProcFs& proc, const std::vector<int32_t>& pids,

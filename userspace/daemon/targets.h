@@ -11,6 +11,7 @@
 
 #include "userspace/base/result.h"
 #include "userspace/engine/interpreter_choice.h"
+#include "userspace/engine/process_directory.h"
 #include "userspace/model/process.h"
 #include "userspace/process/mapped_file.h"
 #include "userspace/process/proc_fs.h"
@@ -40,6 +41,13 @@ class PythonFinder {
   // be read or pyebpf-reader is missing.
   [[nodiscard]] Result<std::optional<PythonSupport>> find(int32_t pid);
 
+  struct Runtime {
+    std::string version;
+    engine::PythonRuntime runtime;
+  };
+  // What its memory is read with. kNotSupported if it runs no CPython, or one that can't be read.
+  [[nodiscard]] Result<Runtime> find_runtime(int32_t pid);
+
  private:
   using FileId = std::pair<uint64_t, uint64_t>;  // device, inode
   // What a file says, whatever the process.
@@ -48,6 +56,14 @@ class PythonFinder {
     std::optional<python::TsdLayout> tsd;
     process::FileFacts facts;  // if it is an interpreter
   };
+
+  struct Chosen {
+    engine::InterpreterChoice choice;
+    engine::InterpreterCandidate candidate;
+    std::optional<python::TsdLayout> tsd;
+  };
+  // Nothing = the process runs no CPython.
+  Result<std::optional<Chosen>> choose(int32_t pid);
 
   // Valid as long as the finder; nullptr = it can't be opened, or there are too many.
   const Looked* look(int32_t pid, const model::Mapping& mapping);

@@ -86,6 +86,11 @@ TEST(ParseArgumentsTest, reads_the_other_verbs) {
   const auto ps = parse_arguments({"ps", "-j"});
   ASSERT_TRUE(ps);
   EXPECT_TRUE(ps->verb == Verb::kPs && ps->ps.json);
+  const auto dump = parse_arguments({"dump", "-p", "9", "-j", "--full-filenames", "--nonblocking"});
+  ASSERT_TRUE(dump);
+  EXPECT_EQ(dump->verb, Verb::kDump);
+  EXPECT_EQ(dump->dump.pid, 9);
+  EXPECT_TRUE(dump->dump.json && dump->dump.full_filenames);
   const auto probes = parse_arguments({"probes", "-p", "8", "-j"});
   ASSERT_TRUE(probes);
   EXPECT_EQ(probes->verb, Verb::kProbes);
@@ -130,6 +135,8 @@ TEST(ParseArgumentsTest, refuses_what_does_not_go_together) {
   EXPECT_NE(error_of({"doctor", "-p", "1,2"}), "");
   EXPECT_NE(error_of({"probes", "-p", "1,2"}), "");
   EXPECT_NE(error_of({"probes"}), "");
+  EXPECT_NE(error_of({"dump"}), "");
+  EXPECT_NE(error_of({"dump", "-p", "1,2"}), "");
 }
 
 TEST(ParseArgumentsTest, says_what_is_not_built_yet) {
@@ -147,7 +154,7 @@ TEST(ParseArgumentsTest, shows_help_and_version) {
   const auto help = parse_arguments({"--help"});
   ASSERT_TRUE(help);
   for (const char* verb :
-       {"snapshot", "record", "daemon", "ps", "probes", "doctor", "check-config"})
+       {"snapshot", "record", "daemon", "ps", "dump", "probes", "doctor", "check-config"})
     EXPECT_NE(help->text.find(verb), std::string::npos) << verb;
   const auto verb_help = parse_arguments({"snapshot", "--help"});
   ASSERT_TRUE(verb_help);

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <sstream>
 #include <string>
 #include <tuple>
@@ -17,6 +18,7 @@
 #include "userspace/python/interpreter.h"
 #include "userspace/python/memory.h"
 #include "userspace/python/method_names.h"
+#include "userspace/python/stacks.h"
 #include "userspace/python/thread_names.h"
 
 namespace pyprof::python {
@@ -54,6 +56,7 @@ struct Said {
   std::map<int32_t, std::string> names;
   std::vector<std::string> codes;
   std::vector<std::string> methods;
+  std::multiset<std::string> stacks;  // of all threads but the main one, innermost first
 };
 
 Said read_said(testing::Target& target) {
@@ -65,6 +68,7 @@ Said read_said(testing::Target& target) {
     fields >> kind;
     if (kind == "code") said.codes.push_back(line);
     if (kind == "method") said.methods.push_back(line);
+    if (kind == "stack") said.stacks.insert(line.substr(kind.size() + 1));
     if (kind != "thread") continue;
     fields >> tid;
     std::getline(fields >> std::ws, name);
@@ -101,6 +105,37 @@ TEST(ReadThreadNamesTest, agrees_with_the_program) {
         read_thread_names(memory, runtime.config, runtime.file.runtime, runtime.address());
     ASSERT_TRUE(names.ok());
     EXPECT_EQ(*names, said.names);
+  });
+}
+
+TEST(ReadStacksTest, agrees_with_the_program) {
+  for_each_target([](testing::Target& target, const Runtime& runtime, const Said& said) {
+    const ProcessMemory memory(target.pid());
+    const auto stacks =
+        read_stacks(memory, runtime.config, runtime.file.runtime, runtime.address());
+    ASSERT_TRUE(stacks.ok());
+    std::multiset<std::string> read;
+    for (const ThreadStack& stack : *stacks) {
+      EXPECT_TRUE(stack.whole && stack.stable);
+      EXPECT_TRUE(said.names.contains(stack.tid)) << stack.tid;
+      if (stack.tid == target.pid()) continue;
+      std::string text;
+      for (const StackFrame& frame : stack.frames) {
+        text += text.empty() ? "" : " ";
+        text += frame.qualname + "@" + std::to_string(frame.line) + "@" +
+                std::to_string(frame.first_line);
+      }
+      read.insert(text);
+    }
+    EXPECT_EQ(read, said.stacks);
+    EXPECT_EQ(stacks->size(), said.names.size());
+  });
+}
+
+TEST(ReadStacksTest, fails_where_there_is_no_runtime) {
+  for_each_target([](testing::Target& target, const Runtime& runtime, const Said&) {
+    const ProcessMemory memory(target.pid());
+    EXPECT_FALSE(read_stacks(memory, runtime.config, runtime.file.runtime, 0).ok());
   });
 }
 

@@ -83,7 +83,16 @@ for worker in workers:
     worker.start()
 while len(lines) < len(workers):
     time.sleep(0.01)
+time.sleep(0.1)  # until all of them wait
 lines.append("thread %d %s" % (native_id(), threading.current_thread().name))
+for identity, frame in sys._current_frames().items():
+    places = []
+    while frame and identity != threading.current_thread().ident:
+        name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
+        places.append("%s@%d@%d" % (name.replace(" ", "_"), frame.f_lineno, frame.f_code.co_firstlineno))
+        frame = frame.f_back
+    if places:
+        lines.append("stack " + " ".join(places))
 bootstrap = vars(threading.Thread)["_bootstrap_inner" if NEW else "_Thread__bootstrap_inner"]
 for code in codes + [snake, bootstrap.__code__]:
     table = code.co_linetable if hasattr(code, "co_linetable") else code.co_lnotab
