@@ -9,6 +9,7 @@ SYSCONFDIR ?= /etc
 CLANG_FORMAT ?= clang-format-14
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 600
 
 export PYEBPF_BUILD := $(abspath $(BUILD))
 export PYTHONDONTWRITEBYTECODE := 1
@@ -17,7 +18,7 @@ CXX_FILES = $(shell git ls-files -co --exclude-standard '*.cpp' '*.h' ':!bpf/*')
 SHELL_FILES = $(shell git ls-files -co --exclude-standard '*.sh') .ci/run
 
 .PHONY: all build build-all deps deps-test configure demo test test-unit test-kernel test-e2e test-vm \
-	bench lint fmt tidy clean install help
+	bench fuzz lint fmt tidy clean install help
 
 all: build  ## build/pyebpf-prof, installing what the build needs
 
@@ -61,6 +62,10 @@ test-vm: build-all  ## the program under other kernels, in qemu
 bench: configure  ## what sampling costs, next to the goals, as root; BENCH_FLAGS=--quick for one minute
 	cmake --build $(BUILD) --target pyebpf-bench -j $(JOBS)
 	$(BUILD)/pyebpf-bench --source . --build $(BUILD) $(BENCH_FLAGS)
+
+fuzz: deps-test  ## libFuzzer on the parsers of other people's bytes, FUZZ_SECONDS=600 for each
+	@packaging/install-deps.sh --fuzz
+	tests/fuzz/run.sh $(FUZZ_SECONDS)
 
 lint:  ## layers, paths in documents, format, shell scripts
 	$(PYTHON) tests/lint/check_layers.py

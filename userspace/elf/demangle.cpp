@@ -33,6 +33,7 @@ struct Sink {
 };
 
 void append(const char* text, std::size_t bytes, void* opaque) {
+  if (bytes == 0) return;  // then the demangler for Rust may pass no text at all
   auto& sink = *static_cast<Sink*>(opaque);
   const std::size_t room = kMaxOutputBytes - sink.bytes;
   std::memcpy(sink.text + sink.bytes, text, std::min(bytes, room));
