@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// pyebpf-bench --source DIR --build DIR [--quick] [--fleet]: the project's goals next to what this
-// machine measures. Needs root and takes under seven minutes (--quick: two). --fleet: only what a
-// host full of other people's programs costs. Asserts no time.
+// pyebpf-bench --source DIR --build DIR [--quick] [--fleet] [--machine]: the project's goals next
+// to what this machine measures. Needs root and takes under eight minutes (--quick: three).
+// --fleet: only what a host full of other people's programs costs; --machine: only how whole the
+// stacks of a host are that builds something. Asserts no time.
 #include <fmt/format.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 
 #include "tests/bench/fleet.h"
 #include "tests/bench/footprint.h"
+#include "tests/bench/machine.h"
 #include "tests/bench/sampling_cost.h"
 #include "tests/bench/slowdown.h"
 #include "tests/bench/workload.h"
@@ -24,7 +26,9 @@ namespace {
 struct Options {
   Paths paths{".", "build"};
   bool quick = false;
-  bool fleet_only = false;
+  bool fleet = true;
+  bool machine = true;
+  bool service = true;
 };
 
 Result<Options> parse_arguments(int argc, char** argv) {
@@ -34,13 +38,16 @@ Result<Options> parse_arguments(int argc, char** argv) {
     if (word == "--quick") {
       options.quick = true;
     } else if (word == "--fleet") {
-      options.fleet_only = true;
+      options.service = options.machine = false;
+    } else if (word == "--machine") {
+      options.service = options.fleet = false;
     } else if (word == "--source" && i + 1 < argc) {
       options.paths.source = argv[++i];
     } else if (word == "--build" && i + 1 < argc) {
       options.paths.build = argv[++i];
     } else {
-      return Error{"usage: pyebpf-bench [--source DIR] [--build DIR] [--quick] [--fleet]"};
+      return Error{
+          "usage: pyebpf-bench [--source DIR] [--build DIR] [--quick] [--fleet] [--machine]"};
     }
   }
   return options;
@@ -90,10 +97,16 @@ Result<void> run(const Options& options) {
   const auto before = cpu_times();
   const uint64_t start_ns = monotonic_ns();
   leave_workload_cpu();
-  if (!options.fleet_only) {
+  if (options.service) {
     if (const auto done = measure_service(options, figures); !done) return done;
   }
-  if (const auto done = measure_fleet(options.paths, options.quick, figures); !done) return done;
+  if (options.fleet) {
+    if (const auto done = measure_fleet(options.paths, options.quick, figures); !done) return done;
+  }
+  if (options.machine) {
+    if (const auto done = measure_machine(options.paths, options.quick, figures); !done)
+      return done;
+  }
   report_machine(before, start_ns, figures);
   figures.print();
   return {};
