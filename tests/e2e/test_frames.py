@@ -29,7 +29,7 @@ def case_of(path):
     return next((name for name, _, _ in path if name.startswith("case_")), "elsewhere").split(".")[0]
 
 
-def judge(name, stacks, truth, cut_share=0.01):
+def judge(name, stacks, truth, least=600, cut_share=0.01):
     """Fails at the first stack that the program never had; prints the figures."""
     right, wrong = collections.Counter(), collections.Counter()
     examples = {}
@@ -51,7 +51,7 @@ def judge(name, stacks, truth, cut_share=0.01):
     assert cut <= cut_share * total(stacks)
     assert not wrong, "not stacks of the program: %s\n%s" % (
         dict(wrong), "\n".join("%s: %s" % (case, path[-12:]) for case, path in examples.items()))
-    assert samples >= 600 and elsewhere <= 0.15 * total(stacks)
+    assert samples >= least and elsewhere <= 0.15 * total(stacks)
     unseen = {case_of(path) for path in truth} - set(right)
     assert len(unseen) <= 3, "never sampled: %s" % unseen
 
