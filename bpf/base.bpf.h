@@ -36,6 +36,7 @@ typedef __s64 s64;
 
 /* ---- tunables, written by userspace before load ---- */
 const volatile __u32 cfg_only_targets = 0;    /* sample only the processes in `targets` */
+const volatile __u32 cfg_follow_children = 0; /* children of `targets` are targets, too */
 const volatile __u32 cfg_cgroup_v1 = 0;       /* cgroup ids from the cpuacct hierarchy, not v2's */
 const volatile __u32 cfg_task_pt_regs = 0;    /* bpf_task_pt_regs() exists (5.15) */
 const volatile __u32 cfg_stack_bytes = 16384; /* THREAD_SIZE */

@@ -64,6 +64,21 @@ static __always_inline void fork_copy(u32 parent_tgid, u64 parent_proc, u32 tgid
 		c->faults[WIRE_FAULT_PROC_TABLE_FULL]++;
 }
 
+/* A child is sampled if its parent is. Targets stay when they exit, so that userspace can ask whose CPU
+ * time was meant; a new process of somebody else may get the id of one. */
+static __always_inline void fork_target(u32 parent_tgid, u32 tgid)
+{
+	struct wire_counters *c = this_counters();
+	u32 bits = WIRE_TARGET_SAMPLE;
+
+	if (!cfg_follow_children)
+		return;
+	if (!bpf_map_lookup_elem(&targets, &parent_tgid))
+		bpf_map_delete_elem(&targets, &tgid);
+	else if (bpf_map_update_elem(&targets, &tgid, &bits, BPF_ANY) && c)
+		c->faults[WIRE_FAULT_PROC_TABLE_FULL]++;
+}
+
 SEC("raw_tp/sched_process_fork")
 int on_fork(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -78,6 +93,7 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	r.parent_tgid = task_get(parent, tgid);
 	r.parent_proc = task_generation(parent);
 	fork_copy(r.parent_tgid, r.parent_proc, tgid, r.proc);
+	fork_target(r.parent_tgid, tgid);
 	proc_send(&r);
 	return 0;
 }

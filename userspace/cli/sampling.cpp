@@ -87,6 +87,7 @@ Result<daemon::SnapshotResult> sample_here(const daemon::SnapshotJob& job,
   options.limits = config.limits;
   options.metrics = config.metrics;
   options.only_pids = job.pids;
+  options.follow_children = job.follow_children;
   options.usdt = std::move(usdt);
   // Used where a daemon has made it: a snapshot alone leaves nothing on the disk.
   const std::string tables = config.daemon.state_dir + "/tables";

@@ -13,7 +13,8 @@
 namespace pyprof::daemon {
 
 struct SnapshotJob {
-  std::vector<int32_t> pids;  // empty = every process
+  std::vector<int32_t> pids;     // empty = every process
+  bool follow_children = false;  // of the pids; not by a daemon, which samples everything anyway
   uint64_t duration_ns = 0;
   uint32_t rate_hz = 99;
   RenderRequest render;

@@ -48,12 +48,14 @@ model::PythonFrame python_frame(const wire_python& element) {
 }  // namespace
 
 Collector::Collector(probe::Probe& probe, probe::SideBand side_band, process::FileTable& files,
-                     Publisher& publisher, BatchQueue& queue, const std::vector<int32_t>& only_pids)
+                     Publisher& publisher, BatchQueue& queue, const std::vector<int32_t>& only_pids,
+                     bool follow_children)
     : probe_(probe),
       side_band_(std::move(side_band)),
       publisher_(publisher),
       queue_(queue),
       only_pids_(only_pids.begin(), only_pids.end()),
+      follow_children_(follow_children),
       tracker_(files) {}
 
 Collector::~Collector() {
@@ -246,18 +248,25 @@ void Collector::apply_scan_results() {
     tracker_.apply(result);
 }
 
+void Collector::apply(const model::ProcessEvent& event) {
+  last_event_ns_ = std::max(last_event_ns_, event.time_ns);
+  const bool is_fork = event.kind == model::ProcessEvent::Kind::kFork;
+  if (follow_children_ && is_fork && only_pids_.contains(event.parent_pid)) {
+    only_pids_.insert(event.pid);
+  }
+  tracker_.apply(event);
+}
+
 void Collector::merge() {
   auto next = events_.begin();
   for (auto& pending : pending_) {
     for (; next != events_.end() && next->time_ns <= pending.time_ns; ++next) {
-      last_event_ns_ = std::max(last_event_ns_, next->time_ns);
-      tracker_.apply(*next);
+      apply(*next);
     }
     resolve(pending);
   }
   for (; next != events_.end(); ++next) {
-    last_event_ns_ = std::max(last_event_ns_, next->time_ns);
-    tracker_.apply(*next);
+    apply(*next);
   }
   pending_.clear();
   events_.clear();

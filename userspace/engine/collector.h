@@ -37,9 +37,11 @@ class Collector {
  public:
   static constexpr uint64_t kPollNs = 50'000'000;
 
-  // `only_pids`: tables are made for these processes alone; empty = for all.
+  // `only_pids`: tables are made for these processes alone, and for whom they fork if
+  // `follow_children`; empty = for all.
   Collector(probe::Probe& probe, probe::SideBand side_band, process::FileTable& files,
-            Publisher& publisher, BatchQueue& queue, const std::vector<int32_t>& only_pids);
+            Publisher& publisher, BatchQueue& queue, const std::vector<int32_t>& only_pids,
+            bool follow_children);
   ~Collector();
   Collector(const Collector&) = delete;
   Collector& operator=(const Collector&) = delete;
@@ -65,6 +67,7 @@ class Collector {
   void read_samples();
   void read_events();
   void apply_scan_results();
+  void apply(const model::ProcessEvent& event);
   void merge();
   void take(const probe::Record& record, std::span<const uint8_t> bytes);
   void add_tick(const wire_tick& tick, uint64_t task);
@@ -82,7 +85,8 @@ class Collector {
   probe::SideBand side_band_;
   Publisher& publisher_;
   BatchQueue& queue_;
-  const std::unordered_set<int32_t> only_pids_;
+  std::unordered_set<int32_t> only_pids_;
+  const bool follow_children_;
   process::Tracker tracker_;
   probe::Decoder decoder_;
   std::vector<Pending> pending_;

@@ -24,6 +24,7 @@ struct EngineOptions {
   config::Limits limits;
   config::Metrics metrics;
   std::vector<int32_t> only_pids;  // sample nothing but these processes; empty = the whole host
+  bool follow_children = false;    // of only_pids: those there are and those to come
   std::string table_cache;     // directory for unwind tables, see reader::TableCache; empty = none
   bool time_identity = false;  // measure the time spent on code identities (costs a little)
   std::vector<model::UsdtPoint> usdt;  // attached while the engine lives; of `only_pids`

@@ -29,6 +29,7 @@ namespace pyprof::probe {
 
 namespace {
 
+constexpr uint32_t kMaxFamily = 16'384;  // processes of which children are followed
 constexpr uint64_t kAccountPeriodNs = 100'000'000;
 
 struct SkeletonDeleter {
@@ -153,6 +154,7 @@ void Probe::State::size_maps(const LoadOptions& options) {
   bpf_map__set_max_entries(maps.mappings, options.limits.mappings);
   bpf_map__set_max_entries(maps.stacks, options.limits.stacks);
   bpf_map__set_max_entries(maps.codes, options.limits.codes);
+  if (options.follow_children) bpf_map__set_max_entries(maps.targets, kMaxFamily);
   bpf_map__set_max_entries(maps.rows, options.limits.row_chunks);
   bpf_map__set_max_entries(maps.row_index, options.limits.index_chunks);
   bpf_map__set_max_entries(maps.cpu_time_a, options.limits.threads);
@@ -164,6 +166,7 @@ void Probe::State::size_maps(const LoadOptions& options) {
 void Probe::State::set_tunables(const LoadOptions& options) {
   auto& config = *skeleton->rodata;
   config.cfg_only_targets = options.only_pids.empty() ? 0 : 1;
+  config.cfg_follow_children = options.follow_children ? 1 : 0;
   config.cfg_cgroup_v1 = options.cgroup_v1 ? 1 : 0;
   config.cfg_time_identity = options.time_identity ? 1 : 0;
   config.cfg_task_pt_regs = has_task_pt_regs() ? 1 : 0;
@@ -216,15 +219,31 @@ Result<std::unique_ptr<Probe>> Probe::load(const LoadOptions& options) {
     if (!step) return step.error();
   }
   state->describe_maps();
+  std::unique_ptr<Probe> probe(new Probe(std::move(state)));
   for (const int32_t pid : options.only_pids) {
-    const auto key = static_cast<uint32_t>(pid);
-    const uint32_t bits = WIRE_TARGET_SAMPLE;
-    if (bpf_map_update_elem(bpf_map__fd(state->skeleton->maps.targets), &key, &bits, BPF_ANY) !=
-        0) {
-      return errno_error("adding pid " + std::to_string(pid) + " to the targets", errno);
-    }
+    if (const auto added = probe->add_target(pid); !added) return added.error();
   }
-  return std::unique_ptr<Probe>(new Probe(std::move(state)));
+  return probe;
+}
+
+Result<void> Probe::add_target(int32_t pid) {
+  const auto key = static_cast<uint32_t>(pid);
+  const uint32_t bits = WIRE_TARGET_SAMPLE;
+  if (bpf_map_update_elem(bpf_map__fd(state_->skeleton->maps.targets), &key, &bits, BPF_ANY) != 0) {
+    return errno_error("adding pid " + std::to_string(pid) + " to the targets", errno);
+  }
+  return {};
+}
+
+std::vector<int32_t> Probe::targets() const {
+  const int map = bpf_map__fd(state_->skeleton->maps.targets);
+  std::vector<int32_t> pids;
+  uint32_t key = 0;
+  for (const uint32_t* last = nullptr;
+       pids.size() < kMaxFamily && bpf_map_get_next_key(map, last, &key) == 0; last = &key) {
+    pids.push_back(static_cast<int32_t>(key));
+  }
+  return pids;
 }
 
 Probe::Probe(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -26,7 +26,8 @@ struct LoadOptions {
   std::vector<int32_t> only_pids;  // empty = every process
   bool cgroup_v1 = false;          // cgroup ids of the cpuacct hierarchy
   bool time_identity = false;
-  bool usdt = false;  // attach_usdt() will be called
+  bool usdt = false;             // attach_usdt() will be called
+  bool follow_children = false;  // of `only_pids`, whoever forks from now on
 };
 
 // CPU time of one thread since the last drain.
@@ -63,6 +64,11 @@ class Probe {
   void stop_sampling();
   // Once, of processes in `only_pids`; see usdt.h for what it does to them. Until the Probe goes.
   Result<void> attach_usdt(std::span<const model::UsdtPoint> points);
+
+  // One more process to sample, where there are only_pids.
+  Result<void> add_target(int32_t pid);  // *
+  // Who is or was sampled of them and, if they are followed, of their children.
+  [[nodiscard]] std::vector<int32_t> targets() const;  // *
 
   // All processes there are, as kScan events. Empty where the kernel has no task iterator.
   std::vector<model::ProcessEvent> list_processes();

@@ -72,6 +72,9 @@ class ProcFs {
   std::string root_;
 };
 
+// The processes and all that came from them and is still there, ascending.
+[[nodiscard]] std::vector<int32_t> families(const ProcFs& proc, const std::vector<int32_t>& pids);
+
 // "what of process PID: why"; a missing file or process becomes kNoProcess.
 Error process_error(int32_t pid, std::string_view what, int errno_value);
 
