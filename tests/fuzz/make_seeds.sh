@@ -7,7 +7,7 @@ corpus=$(cd "$(dirname "$0")" && pwd)/corpus
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-mkdir -p "$corpus"/{answers,demangle,eh_frame,elf,line_table,lines,perf_map,symbols}
+mkdir -p "$corpus"/{answers,demangle,eh_frame,elf,line_table,lines,perf_map,profile,symbols}
 
 cat >p.c <<'C'
 __attribute__((noinline)) static int leaf(int x) { return x * 3; }
@@ -47,6 +47,28 @@ load = record(0, struct.pack("<IIQQQQ", 7, 7, 0x1000, 0x1000, 8, 0) + b"name\0" 
 move = record(1, struct.pack("<IIQQQQQ", 7, 7, 0x2000, 0x1000, 0x2000, 8, 0))
 with open(os.path.join(sys.argv[1], "jitdump"), "wb") as file:
     file.write(header + load + move)
+P
+printf 'thread main (7);f (a.py:1);g [libc.so.6];h [kernel] 3\n[marker] 1\n' >"$corpus/profile/folded"
+printf 'my prog 7/8 [001] 1.5: 1000 cpu-clock:\n\tff f+0x1 (/lib/libc.so.6)\n\t 0 g (/srv/a.py:3)\n\n' >"$corpus/profile/perf"
+python3 - "$corpus/profile" <<'P'
+import gzip
+import os
+import sys
+
+def field(number, value):
+    if isinstance(value, int):
+        return bytes([number << 3, value])
+    return bytes([number << 3 | 2, len(value)]) + value
+
+texts = [b"", b"cpu", b"nanoseconds", b"f", b"a.py", b"pid", b"/lib/libc.so.6"]
+raw = field(1, field(1, 1) + field(2, 2))
+raw += field(2, field(1, bytes([1, 2])) + field(2, bytes([100])) + field(3, field(1, 5) + field(3, 7)))
+raw += field(3, field(1, 1) + field(5, 6))
+raw += field(4, field(1, 1) + field(4, field(1, 1) + field(2, 9))) + field(4, field(1, 2) + field(2, 1) + field(3, 16))
+raw += field(5, field(1, 1) + field(2, 3) + field(4, 4)) + b"".join(field(6, text) for text in texts) + field(12, 50)
+for name, data in (("pprof", raw), ("pprof.gz", gzip.compress(raw, mtime=0))):
+    with open(os.path.join(sys.argv[1], name), "wb") as file:
+        file.write(data)
 P
 for name in _ZN3foo3barIiEEvT_ _ZNSt6vectorIiSaIiEE9push_backEOi _RNvCs1234_7mycrate3foo _D3std5stdio7writelnFZv \
   _ZN4core3fmt5Write9write_fmt17h0123456789abcdefE memcpy@@GLIBC_2.14; do

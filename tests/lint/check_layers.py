@@ -14,7 +14,7 @@ RANKS = {
     "process": 3, "python": 3,
     "reader": 4, "symbolize": 4, "account": 4,
     "aggregate": 5,
-    "engine": 6, "store": 6, "export": 6, "report": 6,
+    "engine": 6, "store": 6, "import": 6, "export": 6, "report": 6,
     "server": 7,
     "daemon": 8,
     "usdt": 4,
