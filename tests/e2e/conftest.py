@@ -13,6 +13,8 @@ import harness  # noqa: E402
 # What every machine can get: the distribution's own, and Debian's packages for the others.
 REQUIRED_SERIES = ((3, 13), (3, 14))
 FIRST_WITH_QUALNAME = (3, 11)  # of code objects
+# The applications have wheels for these.
+FIRST_OF_WHEELS, LAST_OF_WHEELS = (3, 11), (3, 13)
 
 
 def list_interpreters():
@@ -73,3 +75,18 @@ def native_rec(tmp_path_factory):
 @pytest.fixture(scope="session")
 def dl_program(tmp_path_factory):
     return harness.build_dl(tmp_path_factory.mktemp("dl"))
+
+
+@pytest.fixture(scope="session")
+def venv(interpreters):
+    """The `bin` of an environment with the applications."""
+    usable = [i for i in interpreters if not i.chroot and FIRST_OF_WHEELS <= i.series <= LAST_OF_WHEELS]
+    if not usable:
+        pytest.skip("no CPython outside chroots for which PyPI has wheels")
+    python = min(usable, key=lambda i: (abs(i.series[1] - 12), i.kind))
+    directory = os.path.join(harness.BUILD, "venv-" + python.version)
+    done = subprocess.run([os.path.join(harness.HERE, "make_venv.sh")] + python.argv + [directory], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=600)
+    if done.returncode != 0:
+        pytest.skip("pip cannot install the applications: %s" % done.stdout.decode()[-300:])
+    return os.path.join(directory, "bin")

@@ -22,22 +22,6 @@ from test_native import in_order
 RATE_HZ = 499
 HERE = os.path.dirname(os.path.abspath(__file__))
 FUNCTIONS = ("heavy", "middling", "light")
-FIRST_OF_WHEELS, LAST_OF_WHEELS = (3, 11), (3, 13)
-
-
-@pytest.fixture(scope="session")
-def venv(interpreters):
-    """The `bin` of an environment with the applications."""
-    usable = [i for i in interpreters if not i.chroot and FIRST_OF_WHEELS <= i.series <= LAST_OF_WHEELS]
-    if not usable:
-        pytest.skip("no CPython outside chroots for which PyPI has wheels")
-    python = min(usable, key=lambda i: (abs(i.series[1] - 12), i.kind))
-    directory = os.path.join(harness.BUILD, "venv-" + python.version)
-    done = subprocess.run([os.path.join(HERE, "make_venv.sh")] + python.argv + [directory], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=600)
-    if done.returncode != 0:
-        pytest.skip("pip cannot install the applications: %s" % done.stdout.decode()[-300:])
-    return os.path.join(directory, "bin")
 
 
 def free_port():

@@ -16,7 +16,7 @@ from harness import folded, total
 
 RATE_HZ = 499
 PERIOD_NS = 1e9 // RATE_HZ
-SUFFIXES = ["folded", "speedscope.json", "callgrind", "pstats", "gecko.json", "perf", "pb.gz"]
+SUFFIXES = ["folded", "speedscope.json", "callgrind", "pstats", "gecko.json", "perf", "json", "pb.gz"]
 
 
 @pytest.fixture(scope="module", name="outputs")
@@ -118,6 +118,21 @@ def test_perf_script(outputs, stacks):
         counts[re.fullmatch(r"\t *[0-9a-f]+ (.+) \(.+\)", leaf).group(1)] += 1
     assert counts == self_samples(stacks)
     assert sum(counts.values()) == total(stacks)
+
+
+def test_json(outputs, stacks):
+    with open(outputs["json"], encoding="utf-8") as file:
+        report = json.load(file)
+    assert report["profile"]["samples"] == total(stacks)
+    of_self = collections.Counter()
+    for row in report["self"]:
+        of_self[row["function"].split(" [")[0]] += row["self_percent"]
+    for name, n in self_samples(stacks).most_common(2):
+        assert of_self[name] == pytest.approx(100 * n / total(stacks), abs=0.1)
+    calls = {(row["caller"].split(" (")[0], row["callee"].split(" (")[0]): row for row in report["calls"]}
+    assert 65 <= calls["foo", "work"]["total_percent"] <= 85
+    assert sum(row["self_percent"] for row in report["packages"]) == pytest.approx(100, abs=1)
+    assert [row for row in report["tree"] if "foo (" in row["frames"]]
 
 
 def test_suffixes_are_told(tmp_path):

@@ -9,6 +9,7 @@
 #include "userspace/cli/options.h"
 #include "userspace/cli/probes.h"
 #include "userspace/cli/ps.h"
+#include "userspace/cli/saved.h"
 #include "userspace/cli/snapshot.h"
 #include "userspace/export/writer.h"
 
@@ -32,6 +33,10 @@ Result<ExitCode> run(const std::vector<std::string>& arguments) {
   switch (invocation->verb) {
     case Verb::kSnapshot:
       return ok_or(take_snapshot(invocation->snapshot));
+    case Verb::kConvert:
+      return ok_or(convert_profile(invocation->convert));
+    case Verb::kDiff:
+      return ok_or(diff_profiles(invocation->diff));
     case Verb::kDaemon:
       return ok_or(daemon::run(invocation->daemon));
     case Verb::kPs:

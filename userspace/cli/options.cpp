@@ -10,12 +10,11 @@
 #include "userspace/aggregate/clean_text.h"
 #include "userspace/daemon/render.h"
 #include "userspace/daemon/version.h"
+#include "userspace/report/json_report.h"
 
 namespace pyprof::cli {
 namespace {
 
-constexpr int32_t kMaxPid = 4'194'304;  // PID_MAX_LIMIT of 64-bit Linux
-constexpr std::size_t kMaxPids = 4'096;
 constexpr double kMaxDurationS = 86'400;
 constexpr uint32_t kMaxRateHz = 10'000;
 
@@ -26,6 +25,8 @@ struct Raw {
   std::string dump_pid;
   std::string probes_pid;
   std::string by;
+  std::string diff_per = "wall";
+  std::string work;
   double duration_s = 0;
   std::vector<std::string> not_built;  // filled by the flags that are known but not there yet
 };
@@ -57,6 +58,8 @@ void add_targets(CLI::App& verb, SnapshotOptions& options, Raw& raw) {
       ->allow_extra_args(false)
       ->type_name("PID");
   verb.add_flag("-a,--all", options.all, "Profile every process");
+  verb.add_flag("-s,--subprocesses", options.subprocesses,
+                "Profile what the processes fork, too (of a command: always, by root)");
 }
 
 void add_view(CLI::App& verb, SnapshotOptions& options, Raw& raw) {
@@ -74,22 +77,29 @@ void add_view(CLI::App& verb, SnapshotOptions& options, Raw& raw) {
       "Attach to CPython's probes of its collector and of imports: writes breakpoints into "
       "the process while it runs");
   add_not_built(verb, raw, "-i,--idle", "-i/--idle");
-  add_not_built(verb, raw, "-s,--subprocesses", "-s/--subprocesses");
-  add_not_built(verb, raw, "-F,--function", "-F/--function");
-  add_not_built(verb, raw, "--nolineno", "--nolineno");
+  verb.add_flag_callback(
+      "-F,--function", [&options] { options.lines = aggregate::LineMode::kFirst; },
+      "In graphs, show the line of the def instead of the line that ran");
+  verb.add_flag_callback(
+      "--nolineno", [&options] { options.lines = aggregate::LineMode::kNone; },
+      "Show no lines in graphs");
   verb.add_flag_callback(
       "--nonblocking", [] {}, "Accepted and ignored: processes are never stopped");
 }
 
-void add_output(CLI::App& verb, SnapshotOptions& options) {
+template <typename Options>
+void add_outputs(CLI::App& verb, Options& options) {
   verb.add_option("-o,--output", options.outputs, "File to write, - is standard output; repeatable")
       ->allow_extra_args(false)
       ->type_name("FILE");
   verb.add_option(
           "-f,--format", options.format,
-          "text, folded, svg, pprof, speedscope, callgrind, pstats, gecko or perf; else by the "
-          "suffix of the file, else text")
+          "text, folded, svg, pprof, speedscope, callgrind, pstats, gecko, perf, json or csv; "
+          "else by the suffix of the file, else text")
       ->type_name("FORMAT");
+  verb.add_option("--table", options.table, "Of the text report, for CSV; self by default")
+      ->check(CLI::IsMember(report::table_names()))
+      ->type_name("NAME");
 }
 
 void add_config(CLI::App& verb, std::optional<std::string>& config) {
@@ -107,7 +117,7 @@ void add_snapshot(CLI::App& verb, SnapshotOptions& options, Raw& raw) {
   verb.add_option("-r,--rate", options.rate_hz, "Samples per second and CPU")
       ->capture_default_str()
       ->check(CLI::Range(1U, kMaxRateHz));
-  add_output(verb, options);
+  add_outputs(verb, options);
   add_view(verb, options, raw);
   verb.add_flag("--no-daemon", options.no_daemon, "Do not ask a running daemon");
   add_control(verb, options.control_socket);
@@ -135,6 +145,8 @@ class Grammar {
     add_config(*ps_, into.ps.config_path);
     add_control(*ps_, into.ps.control_socket);
     add_dump(into.dump, raw);
+    add_convert(into.convert);
+    add_diff(into.diff, raw);
     probes_ = app_.add_subcommand("probes", "List the USDT probes of a process");
     probes_->add_option("-p,--pid", raw.probes_pid, "The process")->required()->type_name("PID");
     probes_->add_flag("-j,--json", into.probes.json, "JSON instead of a table");
@@ -156,6 +168,8 @@ class Grammar {
     if (daemon_->parsed()) return Verb::kDaemon;
     if (ps_->parsed()) return Verb::kPs;
     if (dump_->parsed()) return Verb::kDump;
+    if (convert_->parsed()) return Verb::kConvert;
+    if (diff_->parsed()) return Verb::kDiff;
     if (probes_->parsed()) return Verb::kProbes;
     return doctor_->parsed() ? Verb::kDoctor : Verb::kCheckConfig;
   }
@@ -178,6 +192,42 @@ class Grammar {
         "--nonblocking", [] {}, "Accepted and ignored: processes are never stopped");
   }
 
+  void add_convert(ConvertOptions& options) {
+    convert_ = app_.add_subcommand("convert", "Write a saved profile in another format");
+    convert_->add_option("file", options.input, "pprof, folded stacks or perf script text")
+        ->required()
+        ->type_name("FILE");
+    add_outputs(*convert_, options);
+    convert_->add_flag("-t,--threads", options.threads, "Tell threads apart in graphs");
+    convert_->add_flag("--python-only", options.python_only, "Show Python frames alone");
+    convert_->add_flag("--full-filenames", options.full_filenames,
+                       "Show whole paths of Python files");
+    convert_->add_option("--limit", options.limit, "Rows of each table of the text report")
+        ->check(CLI::Range(1U, daemon::RenderRequest::kMaxLimit));
+  }
+
+  void add_diff(DiffFileOptions& options, Raw& raw) {
+    diff_ = app_.add_subcommand("diff", "Say what became cheaper or dearer, and what that saves");
+    diff_->add_option("before", options.before, "Saved profile")->required()->type_name("FILE");
+    diff_->add_option("after", options.after, "Saved profile")->required()->type_name("FILE");
+    diff_->add_option("--per", raw.diff_per, "Compare per second (wall) or per CPU-second (cpu)")
+        ->check(CLI::IsMember({"wall", "cpu"}))
+        ->capture_default_str();
+    diff_->add_option("--work", raw.work, "Units of work done before and after: compare per unit")
+        ->type_name("BEFORE,AFTER");
+    diff_->add_option("--annual-cost", options.annual_cost, "What it cost a year before")
+        ->check(CLI::PositiveNumber);
+    diff_->add_option("--cost-per-core-hour", options.cost_per_core_hour, "Price of a core")
+        ->check(CLI::PositiveNumber);
+    diff_->add_option("--limit", options.compare.limit, "Rows of each table")
+        ->check(CLI::Range(1U, daemon::RenderRequest::kMaxLimit));
+    diff_->add_flag("--full-filenames", options.compare.full_paths,
+                    "Tell files apart by their whole paths");
+    diff_->add_flag("-j,--json", options.json, "JSON instead of text");
+    diff_->add_option("-o,--output", options.output, "File to write, - is standard output")
+        ->type_name("FILE");
+  }
+
   void add_doctor(DoctorOptions& options, Raw& raw) {
     doctor_ = app_.add_subcommand("doctor", "Say what works on this machine, and what to do else");
     doctor_->add_option("-p,--pid", raw.doctor_pid, "Look at this process, too")->type_name("PID");
@@ -191,10 +241,20 @@ class Grammar {
   CLI::App* daemon_ = nullptr;
   CLI::App* ps_ = nullptr;
   CLI::App* dump_ = nullptr;
+  CLI::App* convert_ = nullptr;
+  CLI::App* diff_ = nullptr;
   CLI::App* probes_ = nullptr;
   CLI::App* doctor_ = nullptr;
   CLI::App* check_ = nullptr;
 };
+
+Result<void> check_outputs(std::vector<std::string>& outputs, const std::string& format) {
+  if (outputs.size() > 1 && !format.empty()) {
+    return Error{"-f is for one output; of several, each follows its suffix"};
+  }
+  if (outputs.empty()) outputs.emplace_back("-");
+  return {};
+}
 
 Result<void> check_snapshot(SnapshotOptions& options, const Raw& raw) {
   if (!raw.not_built.empty()) {
@@ -218,10 +278,32 @@ Result<void> check_snapshot(SnapshotOptions& options, const Raw& raw) {
   }
   if (raw.duration_s > 0) options.duration_s = raw.duration_s;
   if (options.native && options.python_only) return Error{"give only one of -n and --python-only"};
-  if (options.outputs.size() > 1 && !options.format.empty()) {
-    return Error{"-f is for one output; of several, each follows its suffix"};
+  return check_outputs(options.outputs, options.format);
+}
+
+// "1000,950"
+Result<void> check_diff(DiffFileOptions& options, const Raw& raw) {
+  if (raw.diff_per == "cpu") options.compare.unit = report::DiffUnit::kCpu;
+  if (raw.work.empty()) return {};
+  options.compare.unit = report::DiffUnit::kWork;
+  const std::size_t comma = raw.work.find(',');
+  const auto number = [](const std::string& text, double& value) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    return error == std::errc{} && end == text.data() + text.size() && value > 0;
+  };
+  if (comma != std::string::npos &&
+      number(raw.work.substr(0, comma), options.compare.work_before) &&
+      number(raw.work.substr(comma + 1), options.compare.work_after)) {
+    return {};
   }
-  if (options.outputs.empty()) options.outputs.emplace_back("-");
+  return Error{"--work: " + shown(raw.work) + " is not two numbers above 0, as in 1000,950"};
+}
+
+Result<void> check_saved(Invocation& invocation, const Raw& raw) {
+  if (invocation.verb == Verb::kConvert) {
+    return check_outputs(invocation.convert.outputs, invocation.convert.format);
+  }
+  if (invocation.verb == Verb::kDiff) return check_diff(invocation.diff, raw);
   return {};
 }
 
@@ -260,8 +342,8 @@ Result<void> parse_into(Grammar& grammar, Invocation& invocation,
     if (grammar.has_verb()) return usage_error(error.what());
     const std::string what = words.empty() ? "no verb" : "unknown verb " + shown(words.front());
     return usage_error(what +
-                       ": use snapshot, record, daemon, ps, dump, probes, doctor or "
-                       "check-config");
+                       ": use snapshot, record, convert, diff, daemon, ps, dump, probes, "
+                       "doctor or check-config");
   } catch (const CLI::Error& error) {
     return usage_error(error.what());
   }
@@ -287,6 +369,7 @@ Result<Invocation> parse_arguments(const std::vector<std::string>& arguments) {
     const auto good = check_snapshot(invocation.snapshot, raw);
     if (!good) return good.error();
   }
+  if (const auto good = check_saved(invocation, raw); !good) return good.error();
   if (invocation.verb == Verb::kProbes) {
     const auto good = check_one_pid(raw.probes_pid, "probes", invocation.probes.pid);
     if (!good) return good.error();
@@ -298,27 +381,6 @@ Result<Invocation> parse_arguments(const std::vector<std::string>& arguments) {
   const auto good = check_doctor(invocation.doctor, raw);
   if (!good) return good.error();
   return invocation;
-}
-
-Result<std::vector<int32_t>> parse_pids(const std::vector<std::string>& words) {
-  std::vector<int32_t> pids;
-  for (const std::string& word : words) {
-    std::string_view rest = word;
-    for (bool more = true; more;) {
-      const std::size_t comma = rest.find(',');
-      const std::string_view text = rest.substr(0, comma);
-      int32_t pid = 0;
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), pid);
-      if (error != std::errc{} || end != text.data() + text.size() || pid < 1 || pid > kMaxPid) {
-        return Error{"--pid: " + shown(text) + " is not a process id"};
-      }
-      if (std::find(pids.begin(), pids.end(), pid) == pids.end()) pids.push_back(pid);
-      if (pids.size() > kMaxPids) return Error{"--pid: more than 4096 processes; use --all"};
-      more = comma != std::string_view::npos;
-      if (more) rest.remove_prefix(comma + 1);
-    }
-  }
-  return pids;
 }
 
 }  // namespace pyprof::cli

@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "userspace/aggregate/frame_text.h"
 #include "userspace/aggregate/labels.h"
 #include "userspace/base/result.h"
 #include "userspace/daemon/daemon.h"
+#include "userspace/report/diff.h"
 
 // The command line as checked values. Looks at nothing but its words: whether a process or a folder
 // is there is found by the verbs.
@@ -21,13 +23,16 @@ struct SnapshotOptions {
   std::optional<double> duration_s;
   uint32_t rate_hz = 99;
   bool threads = false;
+  bool subprocesses = false;  // also of what the processes fork; of a command always
   bool native = false;
   bool python_only = false;
   bool gil = false;
   bool usdt = false;  // attach to CPython's probes of the collector and of imports
   aggregate::GroupBy by = aggregate::GroupBy::kNone;
   bool full_filenames = false;
+  aggregate::LineMode lines = aggregate::LineMode::kCurrent;
   uint32_t limit = 0;                // 0 = the report's own choice
+  std::string table;                 // for CSV
   std::vector<std::string> outputs;  // "-" = standard output; at least one
   std::string format;                // empty = by the suffix
   bool no_daemon = false;
@@ -58,9 +63,31 @@ struct DumpOptions {
   bool full_filenames = false;
 };
 
+struct ConvertOptions {
+  std::string input;                 // "-" = standard input
+  std::vector<std::string> outputs;  // "-" = standard output; at least one
+  std::string format;                // empty = by the suffix
+  bool threads = false;
+  bool python_only = false;
+  bool full_filenames = false;
+  uint32_t limit = 0;  // 0 = the report's own choice
+  std::string table;   // for CSV
+};
+
+struct DiffFileOptions {
+  std::string before, after;  // files
+  report::DiffOptions compare;
+  double annual_cost = 0;         // 0 = not given
+  double cost_per_core_hour = 0;  // 0 = not given
+  bool json = false;
+  std::string output = "-";
+};
+
 enum class Verb : uint8_t {
   kShowText,
   kSnapshot,
+  kConvert,
+  kDiff,
   kDaemon,
   kPs,
   kDump,
@@ -76,6 +103,8 @@ struct Invocation {
   daemon::DaemonOptions daemon;
   PsOptions ps;
   DumpOptions dump;
+  ConvertOptions convert;
+  DiffFileOptions diff;
   ProbesOptions probes;
   DoctorOptions doctor;
   std::string check_config_file;

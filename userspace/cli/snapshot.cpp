@@ -41,6 +41,7 @@ Result<void> check_python(const process::ProcFs& proc, const SnapshotOptions& op
 daemon::SnapshotJob to_job(const SnapshotOptions& options, const std::vector<Output>& outputs) {
   daemon::SnapshotJob job;
   job.pids = options.pids;
+  job.follow_children = options.subprocesses || !options.command.empty();
   // A millisecond is the least that the control socket can say.
   job.duration_ns = static_cast<uint64_t>(std::ceil(duration_of(options) * 1e3)) * 1'000'000;
   job.rate_hz = options.rate_hz;
@@ -50,6 +51,8 @@ daemon::SnapshotJob to_job(const SnapshotOptions& options, const std::vector<Out
   job.render.python_only = options.python_only;
   job.render.full_paths = options.full_filenames;
   job.render.limit = options.limit;
+  job.render.lines = options.lines;
+  job.render.table = options.table;
   job.render.gil = options.gil;
   job.render.by = options.by;
   return job;
@@ -57,7 +60,10 @@ daemon::SnapshotJob to_job(const SnapshotOptions& options, const std::vector<Out
 
 Result<std::optional<server::ControlClient>> find_daemon(const SnapshotOptions& options,
                                                          const std::string& control_socket) {
-  if (options.no_daemon) return std::optional<server::ControlClient>();
+  // A daemon does not know who is whose child. A command's are left out where only the daemon may
+  // sample.
+  const bool family = options.subprocesses || (!options.command.empty() && ::geteuid() == 0);
+  if (options.no_daemon || family) return std::optional<server::ControlClient>();
   return server::ControlClient::connect(control_socket);
 }
 

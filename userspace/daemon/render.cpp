@@ -16,26 +16,50 @@
 #include "userspace/export/pstats.h"
 #include "userspace/export/speedscope.h"
 #include "userspace/export/svg.h"
+#include "userspace/report/json_report.h"
 #include "userspace/report/text_report.h"
 
 namespace pyprof::daemon {
 namespace {
 
+using aggregate::LineMode;
 using exporter::Format;
 
 constexpr std::string_view kFullPaths = "full";
+constexpr std::string_view kFirstLines = "firstline";
+constexpr std::string_view kTable = "table:";
+constexpr std::string_view kNoLines = "nolines";
 
-std::string render_text(const model::Profile& shown, const RenderRequest& request) {
+bool has_report(const RenderRequest& request) {
+  return std::any_of(request.formats.begin(), request.formats.end(), [](Format format) {
+    return format == Format::kText || format == Format::kJson || format == Format::kCsv;
+  });
+}
+
+// `profile` is the whole one: findings look at what a view hides.
+report::TextReportOptions report_options(const model::Profile& profile,
+                                         const RenderRequest& request) {
   report::TextReportOptions options;
   options.full_paths = request.full_paths;
   options.by = request.by;
-  if (request.limit != 0) options.functions = options.paths = request.limit;
-  return report::text_report(shown, options);
+  if (has_report(request)) {
+    options.findings =
+        report::find_problems(profile, aggregate::summarize(profile), request.full_paths);
+  }
+  options.max_tokens = RenderRequest::kDefaultTokens;
+  if (request.limit == 0) return options;
+  options.functions = options.paths = options.edges = request.limit;
+  options.max_tokens = 0;
+  return options;
+}
+
+aggregate::TextOptions text_options(const RenderRequest& request) {
+  return {request.lines, request.full_paths};
 }
 
 std::string render_folded(const model::Profile& shown, const RenderRequest& request) {
   exporter::FoldedOptions options;
-  options.text.full_paths = request.full_paths;
+  options.text = text_options(request);
   options.threads = request.threads;
   options.by = request.by;
   return exporter::to_folded(shown, options);
@@ -43,16 +67,10 @@ std::string render_folded(const model::Profile& shown, const RenderRequest& requ
 
 std::string render_svg(const model::Profile& shown, const RenderRequest& request) {
   exporter::SvgOptions options;
-  options.text.full_paths = request.full_paths;
+  options.text = text_options(request);
   options.threads = request.threads;
   options.by = request.by;
   return exporter::to_svg(shown, options);
-}
-
-aggregate::TextOptions text_options(const RenderRequest& request) {
-  aggregate::TextOptions text;
-  text.full_paths = request.full_paths;
-  return text;
 }
 
 std::string render_for_tools(const model::Profile& shown, Format format,
@@ -72,10 +90,15 @@ std::string render_for_tools(const model::Profile& shown, Format format,
 }
 
 Result<std::string> render_one(const model::Profile& shown, Format format,
-                               const RenderRequest& request) {
+                               const RenderRequest& request,
+                               const report::TextReportOptions& report) {
   switch (format) {
     case Format::kText:
-      return render_text(shown, request);
+      return report::text_report(shown, report);
+    case Format::kCsv:
+      return report::csv_report(shown, report, request.table.empty() ? "self" : request.table);
+    case Format::kJson:
+      return report::json_report(shown, report);
     case Format::kFolded:
       return render_folded(shown, request);
     case Format::kSvg:
@@ -98,6 +121,14 @@ Result<void> decode_word(std::string_view word, RenderRequest& into) {
     into.full_paths = true;
     return {};
   }
+  if (word.starts_with(kTable)) {
+    into.table = word.substr(kTable.size());
+    return {};
+  }
+  if (word == kFirstLines || word == kNoLines) {
+    into.lines = word == kNoLines ? LineMode::kNone : LineMode::kFirst;
+    return {};
+  }
   const std::size_t equals = word.find('=');
   if (equals != std::string_view::npos &&
       (!read_number(word.substr(equals + 1), into.limit) || into.limit > into.kMaxLimit)) {
@@ -116,7 +147,7 @@ Result<void> decode_word(std::string_view word, RenderRequest& into) {
 bool needs_labels(const RenderRequest& request) {
   const bool pprof = std::find(request.formats.begin(), request.formats.end(), Format::kPprof) !=
                      request.formats.end();
-  return pprof || request.gil || aggregate::needs_labels(request.by);
+  return pprof || has_report(request) || request.gil || aggregate::needs_labels(request.by);
 }
 
 Result<std::vector<std::string>> render(const model::Profile& profile,
@@ -125,9 +156,10 @@ Result<std::vector<std::string>> render(const model::Profile& profile,
   view.native = request.native;
   view.python_only = request.python_only;
   const model::Profile shown = aggregate::apply_view(profile, view);
+  const auto report = report_options(profile, request);
   std::vector<std::string> outputs;
   for (const Format format : request.formats) {
-    auto output = render_one(shown, format, request);
+    auto output = render_one(shown, format, request, report);
     if (!output) return output.error();
     outputs.push_back(*std::move(output));
   }
@@ -145,9 +177,13 @@ std::string encode_formats(const RenderRequest& request) {
   for (const Format format : request.formats) {
     text += text.empty() ? "" : ",";
     text += exporter::format_name(format);
-    if (format == Format::kText && request.limit != 0) text += "=" + std::to_string(request.limit);
+    const bool rows = format == Format::kText || format == Format::kJson || format == Format::kCsv;
+    if (rows && request.limit != 0) text += "=" + std::to_string(request.limit);
   }
   if (request.full_paths) (text += ",") += kFullPaths;
+  if (!request.table.empty()) ((text += ",") += kTable) += request.table;
+  if (request.lines == LineMode::kFirst) (text += ",") += kFirstLines;
+  if (request.lines == LineMode::kNone) (text += ",") += kNoLines;
   return text;
 }
 

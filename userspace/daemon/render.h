@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "userspace/aggregate/frame_text.h"
 #include "userspace/aggregate/labels.h"
 #include "userspace/base/result.h"
 #include "userspace/export/format.h"
@@ -17,14 +18,17 @@ namespace pyprof::daemon {
 
 struct RenderRequest {
   static constexpr uint32_t kMaxLimit = 1000;
+  static constexpr uint32_t kDefaultTokens = 6000;  // of the text report, unless `limit` is given
 
   std::vector<exporter::Format> formats;  // each at most once
   bool threads = false;
   bool native = false;
   bool python_only = false;
   bool full_paths = false;
+  aggregate::LineMode lines = aggregate::LineMode::kCurrent;  // of frames in graphs
   bool gil = false;  // only samples that hold the GIL; whoever samples leaves the others out
   aggregate::GroupBy by = aggregate::GroupBy::kNone;
+  std::string table;   // of the text report, for CSV; empty = self
   uint32_t limit = 0;  // rows of each table of the text report, 0 = the report's own choice
 };
 

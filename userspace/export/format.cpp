@@ -28,6 +28,8 @@ constexpr Spelling kNames[] = {
     {"pstats", Format::kPstats},
     {"gecko", Format::kGecko},
     {"perf", Format::kPerfScript},
+    {"json", Format::kJson},
+    {"csv", Format::kCsv},
 };
 
 constexpr Spelling kSuffixes[] = {
@@ -43,6 +45,8 @@ constexpr Spelling kSuffixes[] = {
     {".prof", Format::kPstats},
     {".gecko.json", Format::kGecko},
     {".perf", Format::kPerfScript},
+    {".csv", Format::kCsv},
+    {".json", Format::kJson},  // after the longer ones
 };
 
 }  // namespace
@@ -53,7 +57,7 @@ Result<Format> parse_format(std::string_view name) {
   }
   return Error{
       fmt::format("unknown format '{}': use text, folded, svg, pprof, speedscope, callgrind, "
-                  "pstats, gecko or perf",
+                  "pstats, gecko, perf, json or csv",
                   aggregate::clean_text(name, 64)),
       ExitCode::kUsage};
 }

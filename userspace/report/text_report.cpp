@@ -19,7 +19,9 @@
 #include "userspace/report/function_table.h"
 #include "userspace/report/group_table.h"
 #include "userspace/report/hot_paths.h"
+#include "userspace/report/relations.h"
 #include "userspace/report/table.h"
+#include "userspace/report/thread_table.h"
 
 namespace pyprof::report {
 namespace {
@@ -27,13 +29,21 @@ namespace {
 using aggregate::clean_text;
 using aggregate::Summary;
 
-// CPU of a thread or a process.
-struct Usage {
-  uint64_t samples = 0;
-  uint64_t value = 0;  // aggregate::sample_value()
-  uint64_t cpu_ns = 0;
-  std::map<std::string, uint64_t> leaves;  // innermost named frame -> value
-};
+// Fewer than the names and numbers of a report have in the tokenizers in use.
+constexpr std::size_t kBytesAToken = 3;
+
+// Every table three quarters as long, none shorter than three rows; false if all are that short.
+bool shorten(TextReportOptions& options) {
+  constexpr std::size_t kLeast = 3;
+  bool shorter = false;
+  for (std::size_t* rows : {&options.functions, &options.paths, &options.threads,
+                            &options.tree_rows, &options.edges, &options.packages}) {
+    if (*rows <= kLeast) continue;
+    *rows = std::max(kLeast, *rows * 3 / 4);
+    shorter = true;
+  }
+  return shorter;
+}
 
 class Report {
  public:
@@ -42,7 +52,10 @@ class Report {
     for (const model::Sample& sample : profile.samples) {
       whole_ += aggregate::sample_value(sample, summary_);
     }
-    measure_threads();
+    threads_ = thread_rows(profile, summary_, options.full_paths);
+    thread_ids_.resize(threads_.size());
+    for (std::size_t i = 0; i < threads_.size(); ++i)
+      thread_ids_[threads_[i].thread] = i + 1;
   }
 
   std::string run() && {
@@ -54,6 +67,10 @@ class Report {
     write_functions("## 2 By self time (S)", 'S', functions.by_self(options_.functions));
     write_functions("## 3 By total time (C)", 'C', functions.by_total(options_.functions));
     write_paths();
+    write_tree();
+    write_edges();
+    write_packages();
+    write_findings(functions);
     append("\nsamples {}, {}\n", aggregate::with_thousands(summary_.samples),
            aggregate::quality_text(profile_));
     return std::move(out_);
@@ -63,44 +80,6 @@ class Report {
   template <typename... Args>
   void append(fmt::format_string<Args...> format, Args&&... args) {
     fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
-  }
-
-  // Threads by CPU time, most first; their order gives the ids T1, T2, ...
-  void measure_threads() {
-    threads_.resize(profile_.threads.size());
-    for (const model::Sample& sample : profile_.samples) {
-      Usage& usage = threads_[sample.thread];
-      const uint64_t value = aggregate::sample_value(sample, summary_);
-      usage.samples += sample.count;
-      usage.value += value;
-      usage.leaves[leaf_text(sample.stack)] += value;
-    }
-    for (std::size_t i = 0; i < threads_.size(); ++i) {
-      threads_[i].cpu_ns =
-          summary_.measured_ns > 0 ? profile_.threads[i].cpu_ns : share_ns(threads_[i].value);
-    }
-    order_.resize(threads_.size());
-    std::iota(order_.begin(), order_.end(), 0);
-    std::stable_sort(order_.begin(), order_.end(), [this](uint32_t a, uint32_t b) {
-      return std::tie(threads_[a].cpu_ns, threads_[a].value) >
-             std::tie(threads_[b].cpu_ns, threads_[b].value);
-    });
-    thread_ids_.resize(order_.size());
-    for (std::size_t i = 0; i < order_.size(); ++i)
-      thread_ids_[order_[i]] = i + 1;
-  }
-
-  // The Python function that ran, or that called what ran; else the innermost frame.
-  [[nodiscard]] std::string leaf_text(uint32_t stack) const {
-    const std::vector<uint32_t>& frames = profile_.stacks[stack].frames;
-    if (frames.empty()) return "";
-    aggregate::TextOptions text;
-    text.full_paths = options_.full_paths;
-    const auto python = std::find_if(frames.begin(), frames.end(), [this](uint32_t frame) {
-      return profile_.frames[frame].kind == model::FrameKind::kPython;
-    });
-    const uint32_t shown = python != frames.end() ? *python : frames.front();
-    return aggregate::frame_text(profile_, profile_.frames[shown], text);
   }
 
   [[nodiscard]] uint64_t share_ns(uint64_t value) const {
@@ -124,9 +103,7 @@ class Report {
     append("# CPU profile: {}", aggregate::subject_text(profile_));
     if (!profile_.host.empty()) append(" - host {}", clean_text(profile_.host, 64));
     if (profile_.processes.size() == 1) write_identity(profile_.processes.front());
-    append("\nclock: on-CPU   window: {} +{:.1f} s   rate: {} Hz/CPU ({})\n",
-           aggregate::utc_text(profile_.start_unix_ns), aggregate::seconds(profile_.duration_ns),
-           profile_.rate_hz, clean_text(profile_.event, 32));
+    append("\nclock: on-CPU   window: {}   rate: {}\n", window_text(), rate_text());
     append("samples: {} ({:.2f} CPU-s", aggregate::with_thousands(summary_.samples),
            aggregate::seconds(summary_.weight_ns));
     if (summary_.measured_ns > 0) {
@@ -144,6 +121,18 @@ class Report {
         "(recursion "
         "counts once); % of the CPU time of {}; +- = 95 % interval in points\n",
         profile_.processes.size() > 1 ? "all processes shown" : "the process");
+  }
+
+  // A profile from a file may know neither.
+  [[nodiscard]] std::string window_text() const {
+    if (profile_.duration_ns == 0) return "unknown";
+    return fmt::format("{} +{:.1f} s", aggregate::utc_text(profile_.start_unix_ns),
+                       aggregate::seconds(profile_.duration_ns));
+  }
+  [[nodiscard]] std::string rate_text() const {
+    if (profile_.rate_hz == 0) return "unknown";
+    if (profile_.event.empty()) return fmt::format("{} Hz/CPU", profile_.rate_hz);
+    return fmt::format("{} Hz/CPU ({})", profile_.rate_hz, clean_text(profile_.event, 32));
   }
 
   void write_identity(const model::ProcessInfo& process) {
@@ -167,11 +156,11 @@ class Report {
   }
 
   void write_processes() {
-    std::vector<Usage> usages(profile_.processes.size());
-    for (std::size_t i = 0; i < threads_.size(); ++i) {
-      Usage& usage = usages[profile_.threads[i].process];
-      usage.samples += threads_[i].samples;
-      usage.cpu_ns += threads_[i].cpu_ns;
+    std::vector<ThreadRow> usages(profile_.processes.size());
+    for (const ThreadRow& row : threads_) {
+      ThreadRow& usage = usages[profile_.threads[row.thread].process];
+      usage.samples += row.samples;
+      usage.cpu_ns += row.cpu_ns;
     }
     std::vector<uint32_t> order(usages.size());
     std::iota(order.begin(), order.end(), 0);
@@ -189,7 +178,7 @@ class Report {
                  {"status"}});
     for (std::size_t i = 0; i < std::min(order.size(), options_.threads); ++i) {
       const model::ProcessInfo& process = profile_.processes[order[i]];
-      const Usage& usage = usages[order[i]];
+      const ThreadRow& usage = usages[order[i]];
       const std::string version = clean_text(process.python_full_version, 32);
       const std::string container =
           clean_text(std::string_view(process.container.id).substr(0, 12));
@@ -222,19 +211,19 @@ class Report {
                                           {"name"},        {"top function"}};
     if (several) columns.insert(columns.begin() + 1, {"pid", true});
     Table table(std::move(columns));
-    for (std::size_t i = 0; i < std::min(order_.size(), options_.threads); ++i) {
-      const model::Thread& thread = profile_.threads[order_[i]];
-      const Usage& usage = threads_[order_[i]];
+    for (std::size_t i = 0; i < std::min(threads_.size(), options_.threads); ++i) {
+      const ThreadRow& usage = threads_[i];
+      const model::Thread& thread = profile_.threads[usage.thread];
       std::vector<std::string> row = {fmt::format("T{}", i + 1),      std::to_string(thread.tid),
                                       cpu_percent(usage.cpu_ns),      seconds_text(usage.cpu_ns),
                                       cores_text(usage.cpu_ns),       std::to_string(usage.samples),
-                                      aggregate::thread_name(thread), top_leaf(usage)};
+                                      aggregate::thread_name(thread), usage.top};
       const int32_t pid = profile_.processes[thread.process].pid;
       if (several) row.insert(row.begin() + 1, std::to_string(pid));
       table.add(std::move(row));
     }
     append("\n## 1 Threads (T)\n{}", table.text());
-    write_rest(order_.size(), "threads");
+    write_rest(threads_.size(), "threads");
   }
 
   void write_groups() {
@@ -251,17 +240,11 @@ class Report {
       const double share = aggregate::percent(row.value, whole_);
       table.add({fmt::format("G{}", i + 1), fmt::format("{:.1f}", share),
                  seconds_text(share_ns(row.value)), fmt::format("{:.1f}", margin(share)),
-                 std::to_string(row.samples), row.name, leaf_text(row.top_stack())});
+                 std::to_string(row.samples), row.name,
+                 leaf_text(profile_, row.top_stack(), options_.full_paths)});
     }
     append("\n## Groups (G) by {}\n{}", aggregate::group_name(options_.by), table.text());
     write_rest(rows.size(), "groups");
-  }
-
-  static std::string top_leaf(const Usage& usage) {
-    const auto top =
-        std::max_element(usage.leaves.begin(), usage.leaves.end(),
-                         [](const auto& a, const auto& b) { return a.second < b.second; });
-    return top == usage.leaves.end() ? "-" : top->first;
   }
 
   void write_functions(const char* heading, char id, const std::vector<FunctionRow>& rows) {
@@ -306,12 +289,58 @@ class Report {
     }
   }
 
+  void write_tree() {
+    const auto rows = call_tree_rows(profile_, summary_, options_.tree_percent, options_.tree_rows,
+                                     options_.full_paths);
+    append("\n## 5 Call tree - total%, self%; at least {:g} %, +n = callees below that\n",
+           options_.tree_percent);
+    for (const TreeRow& row : rows) {
+      append("{:5.1f} {:5.1f}  {:{}}{}{}\n", row.total, row.self, "", 2 * row.depth, row.text,
+             row.hidden > 0 ? fmt::format("  +{}", row.hidden) : "");
+    }
+  }
+
+  void write_edges() {
+    Table table({{"id"}, {"total%", true}, {"ends%", true}, {"caller -> callee"}});
+    const auto rows = edge_rows(profile_, summary_, options_.edges, options_.full_paths);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      table.add({fmt::format("E{}", i + 1), fmt::format("{:.1f}", rows[i].total),
+                 fmt::format("{:.1f}", rows[i].self), rows[i].caller + " -> " + rows[i].callee});
+    }
+    append("\n## 6 Calls (E) - top {}; total = on the stack, ends = of these, on top of it\n{}",
+           options_.edges, table.empty() ? "none\n" : table.text());
+  }
+
+  void write_packages() {
+    append("\n## 7 Self time by package\n");
+    std::vector<std::string> parts;
+    for (const PackageRow& row : package_rows(profile_, summary_, options_.packages))
+      parts.push_back(fmt::format("{} {:.1f} %", row.package, row.self));
+    append("{}\n", fmt::join(parts, ", "));
+  }
+
+  void write_findings(const FunctionTable& functions) {
+    append("\n## 8 Findings (F) - by rules; what each could save at most\n");
+    const auto rows = functions.by_total(options_.functions);
+    for (std::size_t i = 0; i < options_.findings.size(); ++i) {
+      const Finding& finding = options_.findings[i];
+      append("F{} {} {} {:.1f} % +-{:.1f}: {}", i + 1, finding.severity, finding.rule,
+             finding.percent, margin(finding.percent), finding.what);
+      if (!finding.where.empty()) append("; at {}", finding.where);
+      const auto row = std::find_if(rows.begin(), rows.end(), [&](const FunctionRow& each) {
+        return each.name == finding.function && each.place == finding.place;
+      });
+      if (row != rows.end()) append(" (C{})", row - rows.begin() + 1);
+      append("\n");
+    }
+    if (options_.findings.empty()) append("none\n");
+  }
+
   const model::Profile& profile_;
   const TextReportOptions& options_;
   const Summary summary_;
-  uint64_t whole_ = 0;          // sum of all sample values
-  std::vector<Usage> threads_;  // as Profile::threads
-  std::vector<uint32_t> order_;
+  uint64_t whole_ = 0;              // sum of all sample values
+  std::vector<ThreadRow> threads_;  // most CPU time first: T1, T2, ...
   std::vector<std::size_t> thread_ids_;
   std::string out_;
 };
@@ -319,7 +348,13 @@ class Report {
 }  // namespace
 
 std::string text_report(const model::Profile& profile, const TextReportOptions& options) {
-  return Report(profile, options).run();
+  TextReportOptions fitted = options;
+  std::string text = Report(profile, fitted).run();
+  while (options.max_tokens != 0 && text.size() / kBytesAToken > options.max_tokens &&
+         shorten(fitted)) {
+    text = Report(profile, fitted).run();
+  }
+  return text;
 }
 
 }  // namespace pyprof::report

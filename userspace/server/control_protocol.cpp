@@ -11,6 +11,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxPids = 4'096;
 constexpr std::size_t kMaxWordBytes = 32;
+constexpr std::size_t kMaxFormatsBytes = 128;  // all that there are
 constexpr std::size_t kMaxTitleBytes = 1'024;
 constexpr std::size_t kMaxErrorBytes = 8'192;  // two of them, escaped, fit in one line
 constexpr uint64_t kMaxDurationMs = 24ULL * 3600 * 1000;
@@ -130,7 +131,7 @@ Result<ControlRequest> decode_request(std::string_view line) {
   members.read("all", request.all);
   members.read("duration_ms", request.duration_ms, kMaxDurationMs);
   members.read("rate_hz", request.rate_hz, kMaxRateHz);
-  members.read("format", request.format, kMaxWordBytes);
+  members.read("format", request.format, kMaxFormatsBytes);
   members.read("threads", request.threads);
   members.read("native", request.native);
   members.read("python_only", request.python_only);

@@ -91,6 +91,19 @@ TEST(ParseArgumentsTest, reads_the_other_verbs) {
   EXPECT_EQ(dump->verb, Verb::kDump);
   EXPECT_EQ(dump->dump.pid, 9);
   EXPECT_TRUE(dump->dump.json && dump->dump.full_filenames);
+  const auto convert = parse_arguments({"convert", "a.pb.gz", "-o", "b.svg", "-t", "--limit", "5"});
+  ASSERT_TRUE(convert);
+  EXPECT_EQ(convert->verb, Verb::kConvert);
+  EXPECT_EQ(convert->convert.input, "a.pb.gz");
+  EXPECT_EQ(convert->convert.outputs, std::vector<std::string>{"b.svg"});
+  EXPECT_TRUE(convert->convert.threads && convert->convert.limit == 5);
+  const auto diff =
+      parse_arguments({"diff", "a", "b", "--work", "10,20.5", "--annual-cost", "7", "-j"});
+  ASSERT_TRUE(diff);
+  EXPECT_TRUE(diff->verb == Verb::kDiff && diff->diff.before == "a" && diff->diff.after == "b");
+  EXPECT_EQ(diff->diff.compare.unit, report::DiffUnit::kWork);
+  EXPECT_EQ(diff->diff.compare.work_after, 20.5);
+  EXPECT_TRUE(diff->diff.json && diff->diff.annual_cost == 7 && diff->diff.output == "-");
   const auto probes = parse_arguments({"probes", "-p", "8", "-j"});
   ASSERT_TRUE(probes);
   EXPECT_EQ(probes->verb, Verb::kProbes);
@@ -136,11 +149,16 @@ TEST(ParseArgumentsTest, refuses_what_does_not_go_together) {
   EXPECT_NE(error_of({"probes", "-p", "1,2"}), "");
   EXPECT_NE(error_of({"probes"}), "");
   EXPECT_NE(error_of({"dump"}), "");
+  EXPECT_NE(error_of({"convert"}), "");
+  EXPECT_NE(error_of({"diff", "a"}), "");
+  EXPECT_NE(error_of({"diff", "a", "b", "--per", "night"}), "");
+  for (const char* work : {"1", "1,", "0,1", "-1,2", "x,y"})
+    EXPECT_NE(error_of({"diff", "a", "b", "--work", work}), "") << work;
   EXPECT_NE(error_of({"dump", "-p", "1,2"}), "");
 }
 
 TEST(ParseArgumentsTest, says_what_is_not_built_yet) {
-  for (const char* flag : {"-i", "-s", "-F", "--nolineno", "--idle", "--subprocesses"}) {
+  for (const char* flag : {"-i", "--idle"}) {
     const std::string error = error_of({"snapshot", "-p", "1", flag});
     EXPECT_NE(error.find("not available"), std::string::npos) << flag << ": " << error;
     EXPECT_NE(error.find(flag), std::string::npos) << error;
@@ -153,8 +171,8 @@ TEST(ParseArgumentsTest, shows_help_and_version) {
   EXPECT_EQ(version->text.find("pyebpf-prof "), 0U);
   const auto help = parse_arguments({"--help"});
   ASSERT_TRUE(help);
-  for (const char* verb :
-       {"snapshot", "record", "daemon", "ps", "dump", "probes", "doctor", "check-config"})
+  for (const char* verb : {"snapshot", "record", "daemon", "convert", "diff", "ps", "dump",
+                           "probes", "doctor", "check-config"})
     EXPECT_NE(help->text.find(verb), std::string::npos) << verb;
   const auto verb_help = parse_arguments({"snapshot", "--help"});
   ASSERT_TRUE(verb_help);

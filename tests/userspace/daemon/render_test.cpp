@@ -40,15 +40,20 @@ TEST(RenderTest, states_the_quality_in_the_closing_line) {
 
 TEST(FormatsTest, survive_the_way_to_the_daemon) {
   RenderRequest request;
-  request.formats = {Format::kText, Format::kFolded, Format::kSvg, Format::kPprof};
+  for (int format = 0; format <= static_cast<int>(Format::kCsv); ++format)
+    request.formats.push_back(static_cast<Format>(format));
   request.full_paths = true;
+  request.lines = aggregate::LineMode::kFirst;
+  request.table = "packages";
   request.limit = RenderRequest::kMaxLimit;
   const std::string text = encode_formats(request);
-  EXPECT_LE(text.size(), 32U);  // the longest that the control protocol takes
+  EXPECT_LE(text.size(), 128U);  // the longest that the control protocol takes
   RenderRequest read;
   ASSERT_TRUE(decode_formats(text, read));
   EXPECT_EQ(read.formats, request.formats);
   EXPECT_TRUE(read.full_paths);
+  EXPECT_EQ(read.lines, request.lines);
+  EXPECT_EQ(read.table, request.table);
   EXPECT_EQ(read.limit, request.limit);
 }
 

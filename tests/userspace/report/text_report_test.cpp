@@ -81,7 +81,7 @@ TEST(TextReportTest, LimitsItsTables) {
     maker.sample(maker.thread(process, i + 1, name), {maker.python(name, name + ".py", 1)}, 1);
   }
   const std::string report = text_report(maker.profile(), {});
-  EXPECT_LT(std::count(report.begin(), report.end(), '\n'), 130);
+  EXPECT_LT(std::count(report.begin(), report.end(), '\n'), 150);
   expect_contains(report, "... and 150 more threads\n");
 }
 
@@ -89,6 +89,24 @@ TEST(TextReportTest, AnEmptyProfileIsReportedAsSuch) {
   const std::string report = text_report(model::Profile{}, {});
   expect_contains(report, "# CPU profile: no process\n");
   expect_contains(report, "\nsamples 0, lost 0, truncated 0, unsymbolised 0\n");
+}
+
+TEST(TextReportTest, TablesGetShorterUntilTheTokensFit) {
+  test::ProfileMaker maker;
+  const uint32_t thread = maker.thread(maker.process(1, "app"), 1, "app");
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = "function_of_some_length_" + std::to_string(i);
+    maker.sample(thread, {maker.python("main", "a.py", 1), maker.python(name, "a.py", 10)}, 1);
+  }
+  TextReportOptions options;
+  const std::size_t whole = text_report(maker.profile(), options).size();
+  options.max_tokens = whole / 3 / 2;
+  const std::string report = text_report(maker.profile(), options);
+  EXPECT_LE(report.size() / 3, options.max_tokens);
+  EXPECT_GE(report.size() / 3, options.max_tokens / 2);
+  expect_contains(report, "function_of_some_length_");
+  options.max_tokens = 1;
+  expect_contains(text_report(maker.profile(), options), "S3 ");
 }
 
 }  // namespace

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "userspace/cli/saved.h"
+
+#include "userspace/cli/outputs.h"
+#include "userspace/daemon/version.h"
+#include "userspace/export/writer.h"
+#include "userspace/import/load.h"
+#include "userspace/report/diff_text.h"
+
+namespace pyprof::cli {
+namespace {
+
+Result<model::Profile> load(const std::string& path) {
+  auto profile = importer::load_profile(path);
+  if (profile) profile->tool_version = daemon::tool_version();
+  return profile;
+}
+
+}  // namespace
+
+Result<void> convert_profile(const ConvertOptions& options) {
+  const auto outputs = plan_outputs(options.outputs, options.format);
+  if (!outputs) return outputs.error();
+  if (const auto good = check_writable(*outputs); !good) return good;
+  const auto profile = load(options.input);
+  if (!profile) return profile.error();
+  daemon::RenderRequest request;
+  request.formats = formats_of(*outputs);
+  request.threads = options.threads;
+  request.native = !options.python_only;  // what the file has was chosen when it was written
+  request.python_only = options.python_only;
+  request.full_paths = options.full_filenames;
+  request.limit = options.limit;
+  request.table = options.table;
+  const auto rendered = daemon::render(*profile, request);
+  if (!rendered) return rendered.error();
+  return write_outputs(*outputs, *rendered);
+}
+
+Result<void> diff_profiles(const DiffFileOptions& options) {
+  const auto before = load(options.before);
+  if (!before) return before.error();
+  const auto after = load(options.after);
+  if (!after) return after.error();
+  const auto diff = report::compare(*before, *after, options.compare);
+  if (!diff) return diff.error();
+  const report::DiffText text{options.before, options.after, options.annual_cost,
+                              options.cost_per_core_hour};
+  return exporter::write_output(options.output, options.json ? report::diff_json(*diff, text)
+                                                             : report::diff_text(*diff, text));
+}
+
+}  // namespace pyprof::cli
