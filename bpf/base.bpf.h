@@ -22,7 +22,7 @@ typedef __u64 u64;
 typedef __s32 s32;
 typedef __s64 s64;
 
-#define NATIVE_FRAMES_PER_PROGRAM 64
+#define NATIVE_FRAMES_PER_PROGRAM 128
 #define PYTHON_FRAMES_PER_PROGRAM 128
 #define OBJECTS_PER_PROGRAM 256 /* frames of CPython <= 3.10 */
 #define VERIFIED_PER_PROGRAM 512

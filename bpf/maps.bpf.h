@@ -170,13 +170,48 @@ struct {
 	__type(value, struct wire_chunk);
 } row_index SEC(".maps");
 
-struct {
+#ifdef __bpf__
+struct row_bank {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 2048); /* resized */
+	__uint(max_entries, WIRE_BANK_CHUNKS);
 	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, u32);
 	__type(value, struct wire_chunk);
+};
+
+/* Userspace adds banks when rows need them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, WIRE_ROW_BANKS);
+	__type(key, u32);
+	__array(values, struct row_bank);
 } rows SEC(".maps");
+
+static __always_inline struct wire_chunk *chunk_of_row(u32 row)
+{
+	u32 chunk = row / WIRE_ROW_CHUNK, bank = chunk / WIRE_BANK_CHUNKS;
+	void *chunks = bpf_map_lookup_elem(&rows, &bank);
+
+	if (!chunks)
+		return 0;
+	chunk &= WIRE_BANK_CHUNKS - 1;
+	return bpf_map_lookup_elem(chunks, &chunk);
+}
+#else
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2048);
+	__type(key, u32);
+	__type(value, struct wire_chunk);
+} rows SEC(".maps");
+
+static __always_inline struct wire_chunk *chunk_of_row(u32 row)
+{
+	u32 chunk = row / WIRE_ROW_CHUNK;
+
+	return bpf_map_lookup_elem(&rows, &chunk);
+}
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

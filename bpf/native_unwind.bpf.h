@@ -60,7 +60,7 @@ static __always_inline struct wire_mapping *native_find_mapping(struct scratch *
 static __always_inline u32 native_expand_rule(u32 rule16)
 {
 	if ((rule16 & 3) < 2)
-		return (rule16 & 3) | (rule16 >> 2 & 0x3ff) << 4 | (rule16 >> 12) << 18;
+		return (rule16 & 3) | (rule16 >> 12) << 4 | (rule16 >> 2 & 0x3ff) << 10;
 	u32 zero = 0;
 	struct wire_dict *dict = bpf_map_lookup_elem(&dictionary, &zero);
 	return dict ? dict->u[rule16 >> 2 & (WIRE_DICT_RULES - 1)] : WIRE_RULE_NONE;
@@ -86,8 +86,7 @@ __noinline u32 native_find_rule(u64 pc)
 	entry = c->u[entry & (WIRE_ROW_CHUNK - 1)];
 	u32 first = entry >> 8;
 	u64 count = entry & 255, low = first;
-	chunk = first / WIRE_ROW_CHUNK;
-	c = bpf_map_lookup_elem(&rows, &chunk);
+	c = chunk_of_row(first);
 	if (!c || !count)
 		return WIRE_RULE_NONE;
 
@@ -203,7 +202,7 @@ static __always_inline int native_signal(struct scratch *s, u64 sp)
 
 static __always_inline s64 native_rule_offset(u32 rule)
 {
-	return ((s64)((u64)(rule >> 4) << 50) >> 50) * 8;
+	return ((s64)((u64)rule << 32) >> 42) * 8;
 }
 
 /* CFA = *(rbp + offset); rbp itself is at [rbp] if k is 63. */
@@ -245,7 +244,7 @@ __noinline u32 native_other_cfa(u32 rule, u64 pc, u64 sp)
 	if (base == WIRE_RULE_NONE)
 		return WIRE_FAULT_NATIVE_NO_RULE;
 	if (base == WIRE_RULE_PLT) {
-		s->cfa = sp + 8 + ((pc & 15) >= (rule >> 4 & 31) ? 8 : 0);
+		s->cfa = sp + 8 + ((pc & 15) >= (rule >> 10 & 31) ? 8 : 0);
 		return 0;
 	}
 	if (rule != RULE_FRAME_POINTER && base != WIRE_RULE_RBP && base != WIRE_RULE_RBP_DEREF)
@@ -272,7 +271,7 @@ __noinline u32 native_other_cfa(u32 rule, u64 pc, u64 sp)
 		return 0;
 	}
 	s->cfa = bp + native_rule_offset(rule);
-	return base == WIRE_RULE_RBP_DEREF ? native_deref_cfa(s, s->cfa, rule >> 18 & 63) : 0;
+	return base == WIRE_RULE_RBP_DEREF ? native_deref_cfa(s, s->cfa, rule >> 4 & 63) : 0;
 }
 
 /* Return address at cfa - 8, 0 at the root or on a fault (then native_end is set). `low` is the
@@ -313,7 +312,7 @@ static __always_inline int native_walk(struct scratch *s)
 		n++;
 
 		u32 rule = THROUGH(s->rule, native_rule(s, look)), base = rule & 15;
-		s->saved = rule >> 18 & 63;
+		s->saved = rule >> 4 & 63;
 		if (base == WIRE_RULE_RSP) {
 			s->cfa = sp + native_rule_offset(rule);
 		} else if (base == WIRE_RULE_STOP) {

@@ -21,7 +21,7 @@
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 #define WIRE_MAX_KERNEL_FRAMES 127  /* kernel default of kernel.perf_event_max_stack */
-#define WIRE_MAX_NATIVE_FRAMES 1088 /* 17 programs of 64 frames */
+#define WIRE_MAX_NATIVE_FRAMES 2176 /* 17 programs of 128 frames */
 #define WIRE_MAX_PYTHON_FRAMES 1536 /* entry frames included */
 #define WIRE_MAX_MAPPINGS 4096      /* executable mappings of one process */
 #define WIRE_MAX_NAME_BYTES 512     /* qualname bytes captured (raw, kind 1/2/4 per character) */
@@ -31,7 +31,9 @@
 #define WIRE_MAX_TASK_BYTES 96      /* asyncio task name bytes captured */
 #define WIRE_MAX_STATE_BYTES 2047   /* of a thread state, and of an interpreter state, that are read */
 #define WIRE_COMM_LEN 16
-#define WIRE_ROW_CHUNK 1024  /* 4-byte rows in one chunk (4 KiB) */
+#define WIRE_ROW_CHUNK 1024   /* 4-byte rows in one chunk (4 KiB) */
+#define WIRE_BANK_CHUNKS 1024 /* chunks in one array of rows */
+#define WIRE_ROW_BANKS 16     /* 24 bits of an index entry */
 #define WIRE_PAGE_BITS 9     /* the row index has one entry per 512 bytes of text */
 #define WIRE_DICT_RULES 4096 /* unwind rules that do not fit in 16 bits, shared by all files */
 
@@ -317,7 +319,7 @@ struct wire_chunk {
 WIRE_ASSERT_SIZE(struct wire_chunk, 4096);
 
 /* A rule in full, as in the dictionary and the per-CPU rule cache:
- * bits 0-3 base, 4-17 signed CFA offset / 8, 18-23 saved rbp distance / 8 (0 = not saved, 63 = at [rbp]), 24-31 extra.
+ * bits 0-3 base, 4-9 saved rbp distance / 8 (0 = not saved, 63 = at [rbp]), 10-31 signed CFA offset / 8.
  */
 enum wire_rule_base {
 	WIRE_RULE_RSP = 0,

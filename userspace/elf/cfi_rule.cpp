@@ -13,7 +13,7 @@ namespace {
 using Kind = CfiRegister::Kind;
 
 constexpr uint32_t kOther = make_rule(WIRE_RULE_OTHER);
-constexpr int64_t kMaxOffsetUnits = 8'191;
+constexpr int64_t kMaxOffsetUnits = (1 << 21) - 1;
 // Where rt_sigreturn's frame keeps the interrupted rsp, from its own rsp: the kernel's layout.
 constexpr int64_t kSignalRspOffset = 160;
 

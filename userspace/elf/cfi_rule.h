@@ -19,8 +19,7 @@ inline constexpr uint32_t kRbpAtRbp = 63;
 
 constexpr uint32_t make_rule(wire_rule_base base, int32_t offset_units = 0,
                              uint32_t saved_rbp = 0) {
-  return static_cast<uint32_t>(base) | (static_cast<uint32_t>(offset_units) & 0x3fff) << 4 |
-         saved_rbp << 18;
+  return static_cast<uint32_t>(base) | saved_rbp << 4 | static_cast<uint32_t>(offset_units) << 10;
 }
 
 // What has no rule becomes WIRE_RULE_OTHER and is counted by kind in `unsupported`.

@@ -21,11 +21,10 @@ constexpr uint32_t kMaxInlineRbp = 15;
 
 std::optional<uint32_t> inline_rule(uint32_t rule) {
   const uint32_t base = rule & 0xf;
-  const uint32_t offset = rule >> 4 & 0x3fff;
-  const uint32_t saved_rbp = rule >> 18 & 0x3f;
+  const uint32_t offset = rule >> 10;
+  const uint32_t saved_rbp = rule >> 4 & 0x3f;
   if (base != WIRE_RULE_RSP && base != WIRE_RULE_RBP) return std::nullopt;
-  if (offset > kMaxInlineOffset || saved_rbp > kMaxInlineRbp || rule >> 24 != 0)
-    return std::nullopt;
+  if (offset > kMaxInlineOffset || saved_rbp > kMaxInlineRbp) return std::nullopt;
   return base | offset << kTagBits | saved_rbp << 12;
 }
 

@@ -22,6 +22,7 @@
 #include "userspace/probe/kernel_features.h"
 #include "userspace/probe/libbpf_log.h"
 #include "userspace/probe/link.h"
+#include "userspace/probe/row_banks.h"
 #include "userspace/probe/tail_programs.h"
 #include "userspace/probe/usdt.h"
 
@@ -131,13 +132,14 @@ struct Probe::State {
   std::vector<Link> usdt_links;
   std::optional<Ring> samples;
   std::optional<Ring> events;
-  Mmap counters, rows, index, dictionary, mappings, pythons, control;
+  std::optional<RowBanks> rows;
+  Mmap counters, index, dictionary, mappings, pythons, control;
   uint32_t cpu_table = 0;  // the one that is written now
   std::vector<MapInfo> map_info;
 
   void size_maps(const LoadOptions& options);
   void set_tunables(const LoadOptions& options);
-  Result<void> map_tables();
+  Result<void> map_tables(uint32_t row_chunks);
   Result<void> open_rings(const LoadOptions& options);
   void describe_maps();
   void drain_table(int fd, std::vector<CpuTime>& out) const;
@@ -155,7 +157,6 @@ void Probe::State::size_maps(const LoadOptions& options) {
   bpf_map__set_max_entries(maps.stacks, options.limits.stacks);
   bpf_map__set_max_entries(maps.codes, options.limits.codes);
   if (options.follow_children) bpf_map__set_max_entries(maps.targets, kMaxFamily);
-  bpf_map__set_max_entries(maps.rows, options.limits.row_chunks);
   bpf_map__set_max_entries(maps.row_index, options.limits.index_chunks);
   bpf_map__set_max_entries(maps.cpu_time_a, options.limits.threads);
   bpf_map__set_max_entries(maps.cpu_time_b, options.limits.threads);
@@ -172,10 +173,9 @@ void Probe::State::set_tunables(const LoadOptions& options) {
   config.cfg_task_pt_regs = has_task_pt_regs() ? 1 : 0;
 }
 
-Result<void> Probe::State::map_tables() {
+Result<void> Probe::State::map_tables(uint32_t row_chunks) {
   auto& maps = skeleton->maps;
-  const std::array<std::pair<bpf_map*, Mmap*>, 7> wanted{{{maps.counters, &counters},
-                                                          {maps.rows, &rows},
+  const std::array<std::pair<bpf_map*, Mmap*>, 6> wanted{{{maps.counters, &counters},
                                                           {maps.row_index, &index},
                                                           {maps.dictionary, &dictionary},
                                                           {maps.mappings, &mappings},
@@ -188,6 +188,9 @@ Result<void> Probe::State::map_tables() {
     }
     *target = std::move(*mapped);
   }
+  auto banks = RowBanks::make(bpf_map__fd(maps.rows), row_chunks);
+  if (!banks) return banks.error();
+  rows.emplace(*std::move(banks));
   return {};
 }
 
@@ -214,8 +217,8 @@ Result<std::unique_ptr<Probe>> Probe::load(const LoadOptions& options) {
   auto cpus = pyprof::probe::online_cpus();
   if (!cpus) return cpus.error();
   state->cpus = std::move(*cpus);
-  for (auto step :
-       {load_tail_programs(*state->skeleton), state->map_tables(), state->open_rings(options)}) {
+  for (auto step : {load_tail_programs(*state->skeleton),
+                    state->map_tables(options.limits.row_chunks), state->open_rings(options)}) {
     if (!step) return step.error();
   }
   state->describe_maps();
@@ -317,13 +320,13 @@ int Probe::events_fd() const {
 
 TableMemory Probe::table_memory() {
   auto& maps = state_->skeleton->maps;
-  return {as_span<uint32_t>(state_->rows,
-                            std::size_t{bpf_map__max_entries(maps.rows)} * WIRE_ROW_CHUNK),
+  return {state_->rows->rows(),
           as_span<uint32_t>(state_->index,
                             std::size_t{bpf_map__max_entries(maps.row_index)} * WIRE_ROW_CHUNK),
           as_span<uint32_t>(state_->dictionary, WIRE_DICT_RULES),
           as_span<wire_mapping>(state_->mappings, bpf_map__max_entries(maps.mappings)),
-          as_span<wire_python_config>(state_->pythons, bpf_map__max_entries(maps.pythons))};
+          as_span<wire_python_config>(state_->pythons, bpf_map__max_entries(maps.pythons)),
+          [this](uint32_t end) { return state_->rows->reach(end); }};
 }
 
 Result<void> Probe::set_process(int32_t pid, const wire_process& process) {
@@ -389,8 +392,14 @@ std::vector<CpuTime> Probe::drain_cpu_times() {
   return times;
 }
 
-const std::vector<MapInfo>& Probe::maps() const {
-  return state_->map_info;
+std::vector<MapInfo> Probe::maps() const {
+  auto maps = state_->map_info;
+  for (MapInfo& map : maps) {
+    if (map.name != "rows") continue;
+    map.max_entries = state_->rows->rows().size() / WIRE_ROW_CHUNK;
+    map.bytes += state_->rows->bytes();
+  }
+  return maps;
 }
 
 void Probe::State::describe_maps() {

@@ -89,7 +89,7 @@ class Probe {
   // CPU time charged since the last call. Swaps the kernel's tables and drains the other one, which
   // nobody has written for as long as the last call is ago: call it no faster than every 10 ms.
   std::vector<CpuTime> drain_cpu_times();
-  [[nodiscard]] const std::vector<MapInfo>& maps() const;  // *
+  [[nodiscard]] std::vector<MapInfo> maps() const;  // *
 
   [[nodiscard]] uint32_t online_cpus() const;
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 namespace pyprof::probe {
 
@@ -49,11 +50,11 @@ void RangeAllocator::give_back(uint32_t first, uint32_t count) {
 }
 
 TableStore::TableStore(TableMemory memory)
-    : memory_(memory),
-      rows_(static_cast<uint32_t>(memory.rows.size())),
-      index_(static_cast<uint32_t>(memory.index.size())),
-      mappings_(static_cast<uint32_t>(memory.mappings.size())),
-      pythons_(static_cast<uint32_t>(memory.pythons.size())) {}
+    : memory_(std::move(memory)),
+      rows_(static_cast<uint32_t>(memory_.rows.size())),
+      index_(static_cast<uint32_t>(memory_.index.size())),
+      mappings_(static_cast<uint32_t>(memory_.mappings.size())),
+      pythons_(static_cast<uint32_t>(memory_.pythons.size())) {}
 
 // A page's rows lie in one chunk: so many elements are enough wherever the first one is.
 std::optional<uint32_t> TableStore::room_for(std::span<const uint32_t> index) {
@@ -75,8 +76,9 @@ std::optional<FilePlacement> TableStore::place_file(std::span<const uint32_t> ro
   if (!row_first) return std::nullopt;
   const auto index_count = static_cast<uint32_t>(index.size());
   const auto index_first = index_.take(index_count);
-  if (!index_first) {
+  if (!index_first || (memory_.reach_rows && !memory_.reach_rows(*row_first + *room))) {
     rows_.give_back(*row_first, *room);
+    if (index_first) index_.give_back(*index_first, index_count);
     return std::nullopt;
   }
   uint32_t next = *row_first;

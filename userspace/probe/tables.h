@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -43,11 +44,13 @@ struct FilePlacement {
 
 // The shared memory of the maps.
 struct TableMemory {
-  std::span<uint32_t> rows;
+  std::span<uint32_t> rows;  // only what was reached may be touched
   std::span<uint32_t> index;
   std::span<uint32_t> dictionary;
   std::span<wire_mapping> mappings;
   std::span<wire_python_config> pythons;
+  // Makes rows below `end` usable; false if there is no memory for them. Empty = all are.
+  std::function<bool(uint32_t end)> reach_rows;
 };
 
 // What is given back is reused only after a grace time: a program that runs right now may still

@@ -153,9 +153,9 @@ bool equal(uint32_t ours, uint32_t truth) {
   if (ours == truth) return true;
   const uint32_t base = truth & 15;
   if ((ours & 15) != WIRE_RULE_RSP) return false;
-  if (base == WIRE_RULE_RBP) return ours >> 18 == truth >> 18;
-  const bool same_cfa = base == WIRE_RULE_RSP && (ours & 0x3fff0) == (truth & 0x3fff0);
-  return same_cfa && ours >> 18 == 0 && (truth >> 18 & 63) > (truth >> 4 & 0x3fff);
+  if (base == WIRE_RULE_RBP) return (ours >> 4 & 63) == (truth >> 4 & 63);
+  const bool same_cfa = base == WIRE_RULE_RSP && ours >> 10 == truth >> 10;
+  return same_cfa && (ours >> 4 & 63) == 0 && (truth >> 4 & 63) > truth >> 10;
 }
 
 // Where the file knows, the scan is compared with it, call by call: stacks are made of calls.

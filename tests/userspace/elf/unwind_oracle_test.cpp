@@ -34,8 +34,8 @@ struct Words {
 };
 
 Words words_of(uint32_t rule) {
-  const int32_t offset = (static_cast<int32_t>(rule >> 4 << 18) >> 18) * 8;
-  const uint32_t below = rule >> 18 & 0x3f;
+  const int32_t offset = (static_cast<int32_t>(rule) >> 10) * 8;
+  const uint32_t below = rule >> 4 & 0x3f;
   const std::string rbp = below == 0    ? "same"
                           : below == 63 ? "[r6+0]"
                                         : "cfa-" + std::to_string(below * 8);
@@ -174,7 +174,7 @@ bool beyond_format(const Words& truth) {
                           truth.cfa.starts_with("[r6") || truth.cfa.starts_with("plt");
   if (!simple_cfa) return true;
   const int64_t offset = truth.cfa[0] == 'r' ? std::stoll(truth.cfa.substr(2)) : 0;
-  if (offset % 8 != 0 || offset / 8 > 8'191 || offset / 8 < -8'192) return true;
+  if (offset % 8 != 0 || offset / 8 >= 1 << 21 || offset / 8 < -(1 << 21)) return true;
   if (truth.rbp == "same" || truth.rbp == "[r6+0]") return false;
   if (!truth.rbp.starts_with("cfa-")) return true;
   const int64_t below = std::stoll(truth.rbp.substr(4));

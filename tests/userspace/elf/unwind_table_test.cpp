@@ -107,7 +107,7 @@ TEST(CfiProgramTest, knows_signal_frames_and_the_root) {
 
 TEST(CfiProgramTest, counts_what_it_cannot_express) {
   const std::vector<std::pair<Bytes, std::string>> cases = {
-      {{0x0e, 0x80, 0x80, 0x04}, "cfa_offset_large"},
+      {{0x0e, 0x80, 0x80, 0x80, 0x08}, "cfa_offset_large"},
       {{0x0e, 12}, "cfa_offset_unaligned"},
       {{0x0d, 3}, "cfa_register"},
       {{0x0f, 2, 0x30, 0x31}, "cfa_expression"},

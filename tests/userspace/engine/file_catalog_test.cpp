@@ -39,7 +39,7 @@ class FileCatalogTest : public ::testing::Test {
   std::vector<uint32_t> index_ = std::vector<uint32_t>(WIRE_ROW_CHUNK);
   std::vector<uint32_t> dictionary_ = std::vector<uint32_t>(WIRE_DICT_RULES);
   process::FileTable files_;
-  probe::TableStore store_{{rows_, index_, dictionary_, {}, {}}};
+  probe::TableStore store_{{rows_, index_, dictionary_, {}, {}, {}}};
   FileCatalog catalog_{files_, store_};
 };
 
