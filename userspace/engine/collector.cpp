@@ -11,6 +11,7 @@
 #include <cerrno>
 
 #include "userspace/base/clock.h"
+#include "userspace/base/thread_priority.h"
 #include "userspace/python/text.h"
 
 namespace pyprof::engine {
@@ -133,6 +134,7 @@ bool Collector::wait() {
 }
 
 void Collector::loop() {
+  be_prompt();
   while (!stop_)
     pump(wait());
   pump(true);

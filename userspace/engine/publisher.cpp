@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "userspace/base/clock.h"
+#include "userspace/base/thread_priority.h"
 #include "userspace/process/mapped_file.h"
 #include "userspace/process/proc_maps.h"
 #include "userspace/python/describe.h"
@@ -120,6 +121,7 @@ uint64_t Publisher::refused() const {
 }
 
 void Publisher::run() {
+  be_prompt();
   std::unique_lock lock(mutex_);
   while (!stop_) {
     if (!ambiguous_.empty() && monotonic_ns() >= look_again_ns_) {
