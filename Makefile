@@ -77,11 +77,12 @@ tidy: build-all  ## clang-tidy over userspace/ (slow)
 	git ls-files 'userspace/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy-14 -p $(BUILD) --quiet
 
 fmt:  ## formats the C++ files
-	$(CLANG_FORMAT) -i $(CXX_FILES)
+	@$(CLANG_FORMAT) -i $(CXX_FILES)
 
 install: build  ## to $(DESTDIR)$(PREFIX)/bin and libexec, the default configuration to $(DESTDIR)$(SYSCONFDIR)
 	install -D -m 755 $(BUILD)/pyebpf-prof $(DESTDIR)$(PREFIX)/bin/pyebpf-prof
 	install -D -m 755 $(BUILD)/pyebpf-reader $(DESTDIR)$(PREFIX)/libexec/pyebpf-prof/pyebpf-reader
+	install -D -m 755 $(BUILD)/pyebpf-debuginfod $(DESTDIR)$(PREFIX)/libexec/pyebpf-prof/pyebpf-debuginfod
 	test ! -e $(BUILD)/pyebpf-usdt || \
 		install -D -m 755 $(BUILD)/pyebpf-usdt $(DESTDIR)$(PREFIX)/libexec/pyebpf-prof/pyebpf-usdt
 	install -D -m 644 packaging/man/pyebpf-prof.1 $(DESTDIR)$(PREFIX)/share/man/man1/pyebpf-prof.1

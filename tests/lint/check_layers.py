@@ -12,7 +12,7 @@ RANKS = {
     "config": 1, "model": 1,
     "elf": 2, "probe": 2,
     "process": 3, "python": 3,
-    "reader": 4, "symbolize": 4, "account": 4,
+    "reader": 4, "debuginfod": 4, "symbolize": 4, "account": 4,
     "aggregate": 5,
     "engine": 6, "store": 6, "import": 6, "export": 6, "report": 6,
     "server": 7,

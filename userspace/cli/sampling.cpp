@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "userspace/base/clock.h"
+#include "userspace/daemon/debug_files.h"
 #include "userspace/daemon/version.h"
 
 namespace pyprof::cli {
@@ -17,6 +18,8 @@ constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr uint64_t kNsPerMs = 1'000'000;
 constexpr uint64_t kAnswerMarginMs = 60'000;  // for rendering, beyond the sampling itself
 constexpr uint64_t kFinishTimeoutMs = 2'000;
+constexpr uint64_t kLookNs = kNsPerSecond;
+constexpr std::chrono::milliseconds kMaxDownload(60'000);
 
 server::ControlRequest to_request(const daemon::SnapshotJob& job) {
   server::ControlRequest request;
@@ -44,6 +47,13 @@ void ask_to_finish(const std::string& control_socket, const std::string& title) 
   request.verb = "finish";
   request.title = title;
   static_cast<void>((*client)->call(request, kFinishTimeoutMs).ok());
+}
+
+// Of what runs now, so that the profile has its names. Of a command nothing is known yet.
+void fetch_debug_files(engine::Engine& engine, const daemon::SnapshotJob& job) {
+  static_cast<void>(engine.snapshot({job.pids, kLookNs, job.rate_hz, false}, [] { return false; }));
+  const std::string trouble = engine.wait_for_debug_files(kMaxDownload);
+  if (!trouble.empty()) fmt::print(stderr, "pyebpf-prof: no debug files: {}\n", trouble);
 }
 
 }  // namespace
@@ -93,8 +103,12 @@ Result<daemon::SnapshotResult> sample_here(const daemon::SnapshotJob& job,
   const std::string tables = config.daemon.state_dir + "/tables";
   if (::access(tables.c_str(), W_OK) == 0) options.table_cache = tables;
   options.tool_version = daemon::tool_version();
+  auto debuginfod = daemon::debuginfod_options(config);
+  if (!debuginfod) return debuginfod.error();
+  options.debuginfod = *std::move(debuginfod);
   auto engine = engine::Engine::start(options);
   if (!engine) return engine.error();
+  if (!options.debuginfod.urls.empty() && !watch.runs_command()) fetch_debug_files(**engine, job);
   return daemon::run_snapshot(**engine, job, [&watch] { return watch.over(); });
 }
 

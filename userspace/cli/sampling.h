@@ -37,6 +37,7 @@ class Watch {
   [[nodiscard]] int signals_seen() const { return signals_seen_; }
   // Why the command could not be started.
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+  [[nodiscard]] bool runs_command() const { return command_.has_value(); }
   // Removes the progress line.
   void clear_progress() const;
 

@@ -53,13 +53,20 @@ struct Limits {
   uint32_t mappings = 65'536;
   uint32_t stacks = 16'384;
   uint32_t codes = 32'768;
-  uint32_t row_chunks = 2'048;
-  uint32_t index_chunks = 512;
+  uint32_t row_chunks = 8'192;
+  uint32_t index_chunks = 1'024;
   uint64_t stack_cache_bytes = 16 * kMiB;
   uint64_t symbol_cache_bytes = 16 * kMiB;
   uint64_t table_cache_bytes = 64 * kMiB;  // on disk; 0 = no cache
   uint64_t resident_bytes = 256 * kMiB;
   bool operator==(const Limits&) const = default;
+};
+
+// Where names of native code come from beside the files that run.
+struct Symbols {
+  std::string debuginfod_urls;              // separated by spaces; empty = no server is asked
+  uint64_t debuginfod_bytes = 1024 * kMiB;  // on disk
+  bool operator==(const Symbols&) const = default;
 };
 
 struct Metrics {
@@ -77,6 +84,7 @@ struct Config {
   Sampling sampling;
   Daemon daemon;
   Limits limits;
+  Symbols symbols;
   Metrics metrics;
   Logging log;
   bool operator==(const Config&) const = default;

@@ -122,6 +122,20 @@ Section limits() {
         bytes(&Config::limits, &Limits::resident_bytes, {32 * kMiB, 64 * kGiB})}}};
 }
 
+Result<void> read_debuginfod_urls(const YAML::Node& node, Config& config) {
+  auto urls = read_urls(node);
+  if (!urls) return urls.error();
+  config.symbols.debuginfod_urls = *std::move(urls);
+  return {};
+}
+
+Section symbols() {
+  return {"symbols",
+          {{"debuginfod_urls", read_debuginfod_urls},
+           {"debuginfod_bytes",
+            bytes(&Config::symbols, &Symbols::debuginfod_bytes, {16 * kMiB, 64 * kGiB})}}};
+}
+
 Section metrics() {
   return {"metrics",
           {{"containers", integer(&Config::metrics, &Metrics::containers, {1, 5'000})},
@@ -141,8 +155,8 @@ Section logging() {
 }  // namespace
 
 const std::vector<Section>& schema() {
-  static const std::vector<Section> sections = {sampling(), daemon(), limits(), metrics(),
-                                                logging()};
+  static const std::vector<Section> sections = {sampling(), daemon(),  limits(),
+                                                symbols(),  metrics(), logging()};
   return sections;
 }
 

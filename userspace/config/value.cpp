@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <optional>
+#include <regex>
 #include <string_view>
 
 #include "userspace/base/log.h"
@@ -13,6 +14,7 @@
 namespace pyprof::config {
 namespace {
 
+constexpr std::size_t kMaxUrlBytes = 4'096;
 constexpr std::size_t kShownBytes = 40;
 
 // Digits only: no sign, no leading "0x", no blanks, so that what is meant is what is read.
@@ -84,6 +86,16 @@ Result<std::string> read_path(const YAML::Node& node, std::size_t max_bytes) {
   }
   return Error{
       fmt::format("expected an absolute path of at most {} bytes, got {}", max_bytes, shown(node))};
+}
+
+Result<std::string> read_urls(const YAML::Node& node) {
+  static const std::regex urls(R"((https?://[!-~]+( https?://[!-~]+)*)?)");
+  if (node.IsScalar() && node.Scalar().size() <= kMaxUrlBytes &&
+      std::regex_match(node.Scalar(), urls)) {
+    return node.Scalar();
+  }
+  return Error{"expected https://SERVER, or several separated by single spaces, got " +
+               shown(node)};
 }
 
 }  // namespace pyprof::config

@@ -32,6 +32,9 @@ struct Range {
 // An absolute path of at most `max_bytes` bytes without control characters.
 [[nodiscard]] Result<std::string> read_path(const YAML::Node& node, std::size_t max_bytes);
 
+// Addresses of http or https servers, separated by single spaces, at most 4096 bytes; "" = none.
+[[nodiscard]] Result<std::string> read_urls(const YAML::Node& node);
+
 // The value of the matching word.
 template <typename T>
 [[nodiscard]] Result<T> read_choice(const YAML::Node& node,

@@ -12,6 +12,7 @@
 #include "userspace/base/clock.h"
 #include "userspace/base/log.h"
 #include "userspace/daemon/control.h"
+#include "userspace/daemon/debug_files.h"
 #include "userspace/daemon/guard.h"
 #include "userspace/daemon/notify.h"
 #include "userspace/daemon/signals.h"
@@ -115,6 +116,9 @@ Result<void> Daemon::start() {
   options.limits = config_.limits;
   options.metrics = config_.metrics;
   options.table_cache = config_.daemon.state_dir + "/tables";
+  auto debuginfod = debuginfod_options(config_);
+  if (!debuginfod) return debuginfod.error();
+  options.debuginfod = *std::move(debuginfod);
   options.tool_version = tool_version();
   auto engine = engine::Engine::start(options);
   if (!engine) return engine.error();
@@ -233,6 +237,7 @@ std::string needs_restart(const config::Config& running, const config::Config& n
   compare(running.daemon.control_socket == next.daemon.control_socket, "daemon.control_socket");
   compare(running.daemon.state_dir == next.daemon.state_dir, "daemon.state_dir");
   compare(running.limits == next.limits, "limits");
+  compare(running.symbols == next.symbols, "symbols");
   compare(running.metrics == next.metrics, "metrics");
   return names;
 }

@@ -124,6 +124,10 @@ void add_pipeline(MetricsSnapshot& out, const engine::EngineStatus& engine) {
   out.add(Metric::kQueueDepth, {"samples"}, number(engine.queue_depth));
   out.add(Metric::kQueueCapacity, {"samples"}, number(engine.queue_capacity));
   out.add(Metric::kQueueDropped, {"samples"}, number(engine.queue_dropped));
+  out.add(Metric::kDebugFiles, {"found"}, number(engine.debug_files.found));
+  out.add(Metric::kDebugFiles, {"missing"}, number(engine.debug_files.missing));
+  out.add(Metric::kDebugFiles, {"failed"}, number(engine.debug_files.failed));
+  out.add(Metric::kDebugFiles, {"dropped"}, number(engine.debug_files.dropped));
   const uint64_t python = engine.python_processes;
   out.add(Metric::kProcesses, {"python"}, number(python));
   out.add(Metric::kProcesses, {"native"},

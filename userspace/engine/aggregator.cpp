@@ -140,7 +140,8 @@ void Aggregator::house_keeping() {
   forget_codes_(symbolizer_.take_evicted_codes());
   symbolizer_.expire(monotonic_ns());
   if (!windows_.empty()) return;
-  if (stacks_since_epoch_ < kSamplesPerEpoch && !symbolizer_.tables_full()) return;
+  const bool improved = symbolizer_.take_improved();
+  if (!improved && stacks_since_epoch_ < kSamplesPerEpoch && !symbolizer_.tables_full()) return;
   symbolizer_.start_epoch();
   stacks_since_epoch_ = 0;
 }

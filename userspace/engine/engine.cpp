@@ -55,7 +55,7 @@ Engine::Impl::Impl(const EngineOptions& options, std::unique_ptr<probe::Probe> p
       tables_(probe_->table_memory()),
       directory_(cgroup_v1),
       catalog_(files_, tables_),
-      symbol_files_(files_, catalog_, directory_, reader->program()),
+      symbol_files_(files_, catalog_, directory_, reader->program(), options.debuginfod),
       publisher_(*probe_, tables_, files_, catalog_, directory_, std::move(reader)),
       queue_(kQueuedBatches),
       aggregator_(
@@ -120,6 +120,11 @@ EngineStatus Engine::Impl::stop() {
   return status();
 }
 
+std::string Engine::Impl::wait_for_debug_files(std::chrono::milliseconds limit) {
+  symbol_files_.downloads().wait_idle(limit);
+  return symbol_files_.downloads().trouble();
+}
+
 Result<std::unique_ptr<Engine>> Engine::start(const EngineOptions& options) {
   if (options.sampling.event == config::Event::kCycles) {
     return Error{"the cycles event is not built yet: use cpu-clock", ExitCode::kUsage};
@@ -136,6 +141,10 @@ Result<std::unique_ptr<Engine>> Engine::start(const EngineOptions& options) {
   auto impl = std::make_unique<Impl>(options, std::move(*probe), std::move(*reader), cgroup_v1);
   if (const auto started = impl->start(); !started) return started.error();
   return std::unique_ptr<Engine>(new Engine(std::move(impl)));
+}
+
+std::string Engine::wait_for_debug_files(std::chrono::milliseconds limit) {
+  return impl_->wait_for_debug_files(limit);
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "userspace/aggregate/process_status.h"
 #include "userspace/base/result.h"
 #include "userspace/config/config.h"
+#include "userspace/debuginfod/client.h"
 #include "userspace/model/profile.h"
 #include "userspace/model/usdt.h"
 
@@ -25,8 +27,9 @@ struct EngineOptions {
   config::Metrics metrics;
   std::vector<int32_t> only_pids;  // sample nothing but these processes; empty = the whole host
   bool follow_children = false;    // of only_pids: those there are and those to come
-  std::string table_cache;     // directory for unwind tables, see reader::TableCache; empty = none
-  bool time_identity = false;  // measure the time spent on code identities (costs a little)
+  std::string table_cache;  // directory for unwind tables, see reader::TableCache; empty = none
+  debuginfod::Options debuginfod;      // no urls: no debug file is downloaded
+  bool time_identity = false;          // measure the time spent on code identities (costs a little)
   std::vector<model::UsdtPoint> usdt;  // attached while the engine lives; of `only_pids`
   std::string tool_version;
 };
@@ -68,6 +71,7 @@ struct EngineStatus {
   uint64_t queue_depth = 0;
   uint64_t queue_capacity = 0;
   uint64_t queue_dropped = 0;
+  debuginfod::Stats debug_files;
   uint64_t processes = 0;            // live, as tracked
   uint64_t python_processes = 0;     // with readable frames
   aggregate::StatusCounts statuses;  // of live processes
@@ -106,6 +110,10 @@ class Engine {
   // Ends sampling, deals with all that is in flight and tells the final state: then the ticks that
   // were sent are exactly those delivered and those lost for a reason in `faults`.
   EngineStatus stop();
+
+  // Waits for debug files that were asked for, at most `limit`: snapshots that begin later have
+  // their names. What to do if there is no hope for any, "" otherwise.
+  std::string wait_for_debug_files(std::chrono::milliseconds limit);
 
   // Changes what can be changed while running (the base sampling rate).
   Result<void> reconfigure(const config::Sampling& sampling);

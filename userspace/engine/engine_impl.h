@@ -31,6 +31,7 @@ class Engine::Impl {
     return directory_.list_known();
   }
   EngineStatus stop();
+  std::string wait_for_debug_files(std::chrono::milliseconds limit);
   Result<void> reconfigure(const config::Sampling& sampling);
 
  private:

@@ -58,6 +58,7 @@ EngineStatus Engine::Impl::status() {
   status.queue_depth = queue_.size();
   status.queue_capacity = queue_.capacity();
   status.queue_dropped = queue_.dropped();
+  status.debug_files = symbol_files_.downloads().stats();
   status.processes = now.collector.processes;
   status.python_processes = directory_.python_processes();
   status.statuses = directory_.count_statuses();

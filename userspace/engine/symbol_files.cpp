@@ -51,12 +51,32 @@ std::optional<elf::SymbolTable> SymbolFiles::symbols(model::FileId id) {
     return elf::SymbolTable();
   }
   auto& found = std::get<reader::FileSymbols>(result);
-  if (debug_.size() < kMaxDebugFiles || debug_.contains(id)) {
-    DebugInfo& debug = debug_[id];
-    debug.own = found.own_debug_info;
-    if (found.debug_file) debug.separate = std::move(candidates[*found.debug_file]);
-  }
+  if (debug_.size() < kMaxDebugFiles || debug_.contains(id)) remember(id, found, candidates);
   return std::move(found.table);
+}
+
+void SymbolFiles::remember(model::FileId id, const reader::FileSymbols& found,
+                           std::vector<Fd>& candidates) {
+  DebugInfo& debug = debug_[id];
+  debug.own = found.own_debug_info;
+  if (found.debug_file) debug.separate = std::move(candidates[*found.debug_file]);
+  if (debug.own || debug.separate.valid() || debug.asked) return;
+  const auto info = files_.info(id);
+  if (!info || info->build_id.empty()) return;
+  debug.asked = true;
+  awaited_.emplace(info->build_id, id);
+  downloads_.ask(info->build_id);
+}
+
+std::vector<model::FileId> SymbolFiles::take_improved() {
+  std::vector<model::FileId> improved;
+  for (const std::string& build_id : downloads_.take_found()) {
+    const auto [first, last] = awaited_.equal_range(build_id);
+    for (auto file = first; file != last; ++file)
+      improved.push_back(file->second);
+    awaited_.erase(first, last);
+  }
+  return improved;
 }
 
 reader::SymbolResult SymbolFiles::read(const Fd& file, const std::vector<Fd>& candidates) {
@@ -67,7 +87,7 @@ reader::SymbolResult SymbolFiles::read(const Fd& file, const std::vector<Fd>& ca
   return result;
 }
 
-// As the process sees them, then as we do.
+// What a server gave, files as the process sees them, then as we do.
 std::vector<Fd> SymbolFiles::debug_candidates(model::FileId id, int32_t pid) const {
   const auto info = files_.info(id);
   const auto* file = catalog_.find(id);
@@ -77,6 +97,9 @@ std::vector<Fd> SymbolFiles::debug_candidates(model::FileId id, int32_t pid) con
   auto ours =
       process::debug_file_candidates(our_root(), info->path, info->build_id, file->debug_link);
   std::move(ours.begin(), ours.end(), std::back_inserter(found));
+  if (Fd downloaded = downloads_.find(info->build_id); downloaded.valid()) {
+    found.insert(found.begin(), std::move(downloaded));
+  }
   if (found.size() > reader::kMaxCandidates) found.resize(reader::kMaxCandidates);
   return found;
 }

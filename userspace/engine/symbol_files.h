@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "userspace/debuginfod/client.h"
 #include "userspace/engine/file_catalog.h"
 #include "userspace/engine/process_directory.h"
 #include "userspace/process/file_table.h"
@@ -36,17 +37,23 @@ class SymbolFiles : public symbolize::FileOpener {
   static constexpr std::size_t kMaxDebugFiles = 1024;
 
   SymbolFiles(process::FileTable& files, const FileCatalog& catalog,
-              const ProcessDirectory& directory, std::string reader_program)
+              const ProcessDirectory& directory, std::string reader_program,
+              debuginfod::Options debuginfod)
       : files_(files),
         catalog_(catalog),
         directory_(directory),
-        reader_(std::move(reader_program)) {}
+        reader_(std::move(reader_program)),
+        downloads_(std::move(debuginfod)) {}
 
   std::optional<elf::SymbolTable> symbols(model::FileId id) override;
   Fd open_debug_info(model::FileId id) override;
   model::Module module(model::FileId id) override;
   bool is_interpreter(model::FileId id) override;
   Fd open_perf_map(model::ProcessId process) override;
+  std::vector<model::FileId> take_improved() override;
+
+  // Debug files that come from servers.
+  [[nodiscard]] debuginfod::Client& downloads() { return downloads_; }
 
   // Files without names, by reason. Any thread.
   [[nodiscard]] uint64_t failures(reader::Failure reason) const {
@@ -56,10 +63,12 @@ class SymbolFiles : public symbolize::FileOpener {
  private:
   // Where a file's DWARF and its other symbols are.
   struct DebugInfo {
-    Fd separate;       // invalid = there is no separate debug file
-    bool own = false;  // the file itself has DWARF
+    Fd separate;         // invalid = there is no separate debug file
+    bool own = false;    // the file itself has DWARF
+    bool asked = false;  // servers for it
   };
   [[nodiscard]] std::vector<Fd> debug_candidates(model::FileId id, int32_t pid) const;
+  void remember(model::FileId id, const reader::FileSymbols& found, std::vector<Fd>& candidates);
   [[nodiscard]] reader::SymbolResult read(const Fd& file, const std::vector<Fd>& candidates);
 
   process::FileTable& files_;
@@ -68,6 +77,8 @@ class SymbolFiles : public symbolize::FileOpener {
   reader::ReaderProcess reader_;
   LossBudget budget_;
   std::unordered_map<model::FileId, DebugInfo> debug_;
+  debuginfod::Client downloads_;
+  std::unordered_multimap<std::string, model::FileId> awaited_;  // by build-id; of debug_
   std::array<std::atomic<uint64_t>, reader::kFailures> failures_{};
 };
 

@@ -64,6 +64,8 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
     {"pyebpf_prof_queue_depth", kGauge, "Values that wait in a queue.", kQueue},
     {"pyebpf_prof_queue_capacity", kGauge, "Values that fit in a queue.", kQueue},
     {"pyebpf_prof_queue_dropped_total", kCounter, "Values that did not fit in a queue.", kQueue},
+    {"pyebpf_prof_debug_files_total", kCounter, "Debug files that servers were asked for.",
+     kResult},
     {"pyebpf_prof_series", kGauge, "Series of a metric that has a limit.", kMetricLabel},
     {"pyebpf_prof_series_limit_hits_total", kCounter,
      "Times that a value was added to __other__ because a metric was at its limit.", kMetricLabel},

@@ -31,6 +31,7 @@ enum class Metric : uint8_t {
   kQueueDepth,
   kQueueCapacity,
   kQueueDropped,
+  kDebugFiles,
   kSeries,
   kSeriesLimitHits,
   kProcesses,

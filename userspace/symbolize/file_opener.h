@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "userspace/base/fd.h"
 #include "userspace/elf/symbols.h"
@@ -26,6 +27,8 @@ class FileOpener {
   virtual bool is_interpreter(model::FileId file) = 0;
   // What a JIT compiler says of its code (perf_map.h); invalid if there is none.
   virtual Fd open_perf_map(model::ProcessId process) = 0;
+  // Files of which symbols() and open_debug_info() would say more than when they were last asked.
+  virtual std::vector<model::FileId> take_improved() { return {}; }
 };
 
 }  // namespace pyprof::symbolize

@@ -66,6 +66,14 @@ void NativeSymbols::load(File& file, uint64_t now_ns) {
   if (file.table) charge(file, file.table->bytes());
 }
 
+void NativeSymbols::forget(model::FileId id) {
+  const auto known = by_id_.find(id);
+  if (known == by_id_.end()) return;
+  bytes_ -= known->second->bytes;
+  files_.erase(known->second);
+  by_id_.erase(known);
+}
+
 void NativeSymbols::charge(File& file, std::size_t bytes) {
   file.bytes += bytes;
   bytes_ += bytes;

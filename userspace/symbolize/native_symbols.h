@@ -37,6 +37,9 @@ class NativeSymbols {
   // The reference holds until the next call.
   const NativeSymbol& find(model::FileId file, uint64_t address, uint64_t now_ns);
 
+  // It is read again when it is next needed.
+  void forget(model::FileId file);
+
   [[nodiscard]] std::size_t files() const { return files_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 

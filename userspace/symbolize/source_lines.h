@@ -52,6 +52,8 @@ class SourceLines {
   SourceLines& operator=(const SourceLines&) = delete;
 
   Lookup find(model::FileId file, uint64_t address, uint64_t now_ns);
+  // Whether the file has lines is looked at again.
+  void forget(model::FileId file) { files_.erase(file); }
   // Takes in what the child has said.
   void refresh(uint64_t now_ns);
   // The same, but waits up to `max_ns` until nothing is pending.

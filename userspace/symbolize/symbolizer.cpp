@@ -103,6 +103,15 @@ void Symbolizer::start_epoch() {
   module_numbers_.clear();
 }
 
+bool Symbolizer::take_improved() {
+  const auto files = opener_.take_improved();
+  for (const model::FileId file : files) {
+    native_symbols_.forget(file);
+    lines_.forget(file);
+  }
+  return !files.empty();
+}
+
 void Symbolizer::process_exited(model::ProcessId process, uint64_t now_ns) {
   codes_.process_exited(process, now_ns);
 }

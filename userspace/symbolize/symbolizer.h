@@ -77,6 +77,8 @@ class Symbolizer {
 
   // What was symbolized since the last call is forgotten; what the kernel sent is kept.
   void start_epoch();
+  // More has become known of files that were symbolized from: true if a new epoch would show it.
+  [[nodiscard]] bool take_improved();
   // New frames or stacks have become markers: time for a new epoch.
   [[nodiscard]] bool tables_full() const { return frames_.full() || stacks_.full(); }
 

@@ -81,9 +81,10 @@ TEST(ConfigTest, errors_name_line_key_and_what_is_expected) {
             "c.yaml:3: sampling.rate_hz: expected a whole number from 1 to 10000, got \"0\"");
   EXPECT_EQ(error_of("# one\nsampling:\n  rate: 9\n"),
             "c.yaml:3: sampling.rate: unknown key, expected one of rate_hz, event");
-  EXPECT_EQ(error_of("sampler: 1\n"),
-            "c.yaml:1: sampler: unknown key, expected one of sampling, daemon, limits, metrics, "
-            "log");
+  EXPECT_EQ(
+      error_of("sampler: 1\n"),
+      "c.yaml:1: sampler: unknown key, expected one of sampling, daemon, limits, symbols, metrics, "
+      "log");
   EXPECT_EQ(error_of("sampling:\n  event: instructions\n"),
             "c.yaml:2: sampling.event: expected one of auto, cpu-clock, cycles, got "
             "\"instructions\"");
@@ -129,6 +130,18 @@ TEST(ConfigTest, numbers_are_plain_digits_in_range) {
   for (const char* value :
        {"0", "1KiB", "17179869184GiB", "99999999999999999999MiB", "4mb", "MiB", "-4MiB"}) {
     EXPECT_NE(error_of("limits:\n  ring_bytes: " + std::string(value) + "\n"), "no error") << value;
+  }
+}
+
+TEST(ConfigTest, addresses_of_servers_are_checked) {
+  for (const char* good :
+       {"''", "http://127.0.0.1:8002", "https://a.example/x https://b.example"}) {
+    EXPECT_EQ(error_of("symbols:\n  debuginfod_urls: " + std::string(good) + "\n"), "no error");
+  }
+  for (const char* bad : {"ftp://a.example", "a.example", "https://", "'https://a  https://b'",
+                          "'https://a '", "[https://a]", "\"https://a\\nhttps://b\""}) {
+    EXPECT_NE(error_of("symbols:\n  debuginfod_urls: " + std::string(bad) + "\n"), "no error")
+        << bad;
   }
 }
 
