@@ -40,6 +40,16 @@ std::string libpython_path() {
   return cached.empty() ? "" : cached.front();
 }
 
+namespace {
+
+bool is_elf(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  char magic[4] = {};
+  return file.read(magic, 4) && std::string(magic, 4) == std::string("\x7f") + "ELF";
+}
+
+}  // namespace
+
 std::vector<std::string> programs(std::uintmax_t max_bytes) {
   const char* path = std::getenv("PATH");
   std::istringstream directories(path == nullptr ? "" : path);
@@ -49,14 +59,20 @@ std::vector<std::string> programs(std::uintmax_t max_bytes) {
     for (const auto& entry : fs::directory_iterator(directory, error)) {
       if (!entry.is_regular_file(error) || entry.is_symlink(error)) continue;
       if (entry.file_size(error) > max_bytes) continue;
-      std::ifstream file(entry.path(), std::ios::binary);
-      char magic[4] = {};
-      if (file.read(magic, 4) && std::string(magic, 4) ==
-                                     "\x7f"
-                                     "ELF") {
-        found.insert(entry.path().string());
-      }
+      if (is_elf(entry.path())) found.insert(entry.path().string());
     }
+  }
+  return {found.begin(), found.end()};
+}
+
+std::vector<std::string> libraries() {
+  std::set<std::string> found;
+  std::error_code error;
+  const auto options = fs::directory_options::skip_permission_denied;
+  for (const auto& entry : fs::recursive_directory_iterator("/usr/lib", options, error)) {
+    if (entry.is_symlink(error) || !entry.is_regular_file(error)) continue;
+    if (entry.path().filename().string().find(".so") == std::string::npos) continue;
+    if (is_elf(entry.path())) found.insert(entry.path().string());
   }
   return {found.begin(), found.end()};
 }

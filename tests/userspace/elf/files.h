@@ -15,6 +15,9 @@ std::string libpython_path();  // "" if python3 has none
 // ELF programs in the directories of PATH up to a size, sorted by name.
 std::vector<std::string> programs(std::uintmax_t max_bytes);
 
+// Shared libraries of every size in and below /usr/lib, sorted by name.
+std::vector<std::string> libraries();
+
 // The lines a command prints; empty if it can't be run.
 std::vector<std::string> output_lines(const std::string& command);
 std::string quoted(const std::string& path);
