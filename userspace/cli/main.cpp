@@ -11,6 +11,7 @@
 #include "userspace/cli/ps.h"
 #include "userspace/cli/saved.h"
 #include "userspace/cli/snapshot.h"
+#include "userspace/cli/top.h"
 #include "userspace/export/writer.h"
 
 namespace pyprof::cli {
@@ -43,6 +44,8 @@ Result<ExitCode> run(const std::vector<std::string>& arguments) {
       return ok_or(list_processes(invocation->ps));
     case Verb::kDump:
       return ok_or(dump_threads(invocation->dump));
+    case Verb::kTop:
+      return ok_or(show_top(invocation->top));
     case Verb::kProbes:
       return ok_or(list_probes(invocation->probes));
     case Verb::kDoctor:

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "userspace/aggregate/clean_text.h"
+#include "userspace/cli/options_top.h"
 #include "userspace/daemon/render.h"
 #include "userspace/daemon/version.h"
 #include "userspace/report/json_report.h"
@@ -24,6 +25,7 @@ struct Raw {
   std::string doctor_pid;
   std::string dump_pid;
   std::string probes_pid;
+  TopWords top;
   std::string by;
   std::string diff_per = "wall";
   std::string work;
@@ -145,6 +147,7 @@ class Grammar {
     add_config(*ps_, into.ps.config_path);
     add_control(*ps_, into.ps.control_socket);
     add_dump(into.dump, raw);
+    top_ = add_top(app_, into.top, raw.top);
     add_convert(into.convert);
     add_diff(into.diff, raw);
     probes_ = app_.add_subcommand("probes", "List the USDT probes of a process");
@@ -168,6 +171,7 @@ class Grammar {
     if (daemon_->parsed()) return Verb::kDaemon;
     if (ps_->parsed()) return Verb::kPs;
     if (dump_->parsed()) return Verb::kDump;
+    if (top_->parsed()) return Verb::kTop;
     if (convert_->parsed()) return Verb::kConvert;
     if (diff_->parsed()) return Verb::kDiff;
     if (probes_->parsed()) return Verb::kProbes;
@@ -241,6 +245,7 @@ class Grammar {
   CLI::App* daemon_ = nullptr;
   CLI::App* ps_ = nullptr;
   CLI::App* dump_ = nullptr;
+  CLI::App* top_ = nullptr;
   CLI::App* convert_ = nullptr;
   CLI::App* diff_ = nullptr;
   CLI::App* probes_ = nullptr;
@@ -342,7 +347,7 @@ Result<void> parse_into(Grammar& grammar, Invocation& invocation,
     if (grammar.has_verb()) return usage_error(error.what());
     const std::string what = words.empty() ? "no verb" : "unknown verb " + shown(words.front());
     return usage_error(what +
-                       ": use snapshot, record, convert, diff, daemon, ps, dump, probes, "
+                       ": use snapshot, record, top, convert, diff, daemon, ps, dump, probes, "
                        "doctor or check-config");
   } catch (const CLI::Error& error) {
     return usage_error(error.what());
@@ -370,6 +375,10 @@ Result<Invocation> parse_arguments(const std::vector<std::string>& arguments) {
     if (!good) return good.error();
   }
   if (const auto good = check_saved(invocation, raw); !good) return good.error();
+  if (invocation.verb == Verb::kTop) {
+    const auto good = check_top(invocation.top, raw.top);
+    if (!good) return good.error();
+  }
   if (invocation.verb == Verb::kProbes) {
     const auto good = check_one_pid(raw.probes_pid, "probes", invocation.probes.pid);
     if (!good) return good.error();

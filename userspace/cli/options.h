@@ -63,6 +63,20 @@ struct DumpOptions {
   bool full_filenames = false;
 };
 
+struct TopOptions {
+  std::vector<int32_t> pids;  // each once; empty = every process
+  uint32_t rate_hz = 99;
+  double duration_s = 2;  // of a picture of `once` or `plain`
+  bool once = false;      // one picture, as text
+  bool plain = false;     // text, and no terminal
+  std::string view;       // report::live_view_name(); empty = what fits
+  bool native = false;
+  bool full_filenames = false;
+  bool no_daemon = false;
+  std::optional<std::string> config_path;
+  std::optional<std::string> control_socket;
+};
+
 struct ConvertOptions {
   std::string input;                 // "-" = standard input
   std::vector<std::string> outputs;  // "-" = standard output; at least one
@@ -91,6 +105,7 @@ enum class Verb : uint8_t {
   kDaemon,
   kPs,
   kDump,
+  kTop,
   kProbes,
   kDoctor,
   kCheckConfig
@@ -103,6 +118,7 @@ struct Invocation {
   daemon::DaemonOptions daemon;
   PsOptions ps;
   DumpOptions dump;
+  TopOptions top;
   ConvertOptions convert;
   DiffFileOptions diff;
   ProbesOptions probes;

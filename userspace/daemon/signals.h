@@ -19,6 +19,9 @@ class Signals {
   // The next signal; waits at most `timeout_ms`, 0 = not at all.
   [[nodiscard]] std::optional<int> next(int timeout_ms) const;
 
+  // Readable while there is one, for who waits for more than signals.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
  private:
   explicit Signals(Fd fd) : fd_(std::move(fd)) {}
 

@@ -38,7 +38,8 @@ struct SnapshotRequest {
   std::vector<int32_t> pids;  // empty = all processes
   uint64_t duration_ns = 0;
   uint32_t rate_hz = 99;
-  bool labels = false;  // samples are told apart by GIL, GC, interpreter and asyncio task
+  bool labels = false;    // samples are told apart by GIL, GC, interpreter and asyncio task
+  bool in_a_row = false;  // after an equal window: names of threads are read at its end alone
 };
 
 // A map of the kernel side, for metrics.

@@ -17,6 +17,7 @@ namespace {
 
 constexpr auto kNamesLimit = std::chrono::milliseconds(500);
 constexpr uint64_t kPollNs = 50'000'000;
+constexpr uint64_t kLookNs = 200'000'000;  // between looks whether the processes are still there
 
 std::string host_name() {
   std::array<char, 256> name{};
@@ -44,12 +45,14 @@ bool is_running(int32_t pid) {
 void Engine::Impl::wait(const SnapshotRequest& request,
                         const std::function<bool()>& cancelled) const {
   const uint64_t end_ns = monotonic_ns() + request.duration_ns;
+  uint64_t look_ns = 0;
   while (true) {
     const uint64_t now_ns = monotonic_ns();
     if (now_ns >= end_ns || cancelled()) return;
-    const bool all_gone =
-        !request.pids.empty() && std::none_of(request.pids.begin(), request.pids.end(), is_running);
-    if (all_gone) return;
+    if (!request.pids.empty() && now_ns >= look_ns) {
+      look_ns = now_ns + kLookNs;
+      if (std::none_of(request.pids.begin(), request.pids.end(), is_running)) return;
+    }
     std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(kPollNs, end_ns - now_ns)));
   }
 }
@@ -128,12 +131,13 @@ Result<model::Profile> Engine::Impl::snapshot(const SnapshotRequest& request,
   info.start_unix_ns = static_cast<int64_t>(realtime_ns());
   const uint64_t window = aggregator_.open_window(asked, start_ns, info.rate_hz, request.labels);
   Names names;
-  read_names(request.pids, names);
+  if (!request.in_a_row) read_names(request.pids, names);
   wait(request, cancelled);
-  info.duration_ns = monotonic_ns() - start_ns;
   read_names(options_.follow_children ? probe_->targets() : request.pids, names);
   flush();
   auto cpu = meter_->close_window(cpu_window);
+  // Both samples and CPU time are counted up to here.
+  info.duration_ns = monotonic_ns() - start_ns;
   if (options_.follow_children) leave_targets(cpu);
   {
     const std::lock_guard lock(mutex_);
