@@ -197,6 +197,19 @@ def test_plain_picture_for_scripts(busy):
     assert harness.run("top", "-p", 4194000, "--once").returncode == harness.EXIT_NO_PROCESS
 
 
+def test_record_shows_progress_and_writes_on_ctrl_c(busy, terminal, tmp_path):
+    terminal.run("record", "-o", "profile.svg", "-d", 60, "-p", busy.pid, "--no-daemon")
+    terminal.wait(r"sampling, [1-9]\d* of 60 s, [1-9]\d* samples, \d+ lost; Ctrl-C ends it early")
+    terminal.keys("C-c")
+    terminal.wait("samples [1-9]")
+    terminal.type("echo exit $?\n")
+    screen = terminal.wait(r"exit 0")
+    assert "sampling," not in screen, screen
+    assert "burn_hot" in (tmp_path / "profile.svg").read_text(encoding="utf-8")
+    done = harness.run("record", "-o", tmp_path / "quiet.svg", "-d", 1, "-p", busy.pid)
+    assert done.returncode == 0 and done.stderr.count("\n") == 1 and "\r" not in done.stderr
+
+
 def test_costs_little(busy, terminal):
     terminal.run("top", "-p", busy.pid, "--no-daemon", "--view", "functions")
     terminal.wait("burn_hot")

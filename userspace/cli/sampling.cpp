@@ -56,6 +56,13 @@ void fetch_debug_files(engine::Engine& engine, const daemon::SnapshotJob& job) {
   if (!trouble.empty()) fmt::print(stderr, "pyebpf-prof: no debug files: {}\n", trouble);
 }
 
+Watch::Counts counts_of(const engine::EngineStatus& status) {
+  Watch::Counts counts{status.delivered, status.queue_dropped};
+  for (const auto& [label, count] : status.outcomes)
+    if (label.starts_with("lost")) counts.lost += count;
+  return counts;
+}
+
 }  // namespace
 
 void Watch::start() {
@@ -76,10 +83,16 @@ void Watch::show_progress() {
   const uint64_t now_s = (monotonic_ns() - start_ns_) / kNsPerSecond;
   if (now_s == shown_s_) return;
   shown_s_ = now_s;
-  const std::string line = command_
-                               ? fmt::format("\rsampling, {} s; Ctrl-C ends it early", now_s)
-                               : fmt::format("\rsampling, {} of {:.0f} s; Ctrl-C ends it early",
-                                             now_s, static_cast<double>(duration_ns_) / 1e9);
+  std::string line = fmt::format("\rsampling, {} s", now_s);
+  if (!command_) {
+    line =
+        fmt::format("\rsampling, {} of {:.0f} s", now_s, static_cast<double>(duration_ns_) / 1e9);
+  }
+  if (counts_) {
+    const Counts counts = counts_();
+    line += fmt::format(", {} samples, {} lost", counts.samples, counts.lost);
+  }
+  line += "; Ctrl-C ends it early";
   std::fputs(line.c_str(), stderr);
   std::fflush(stderr);
 }
@@ -109,7 +122,10 @@ Result<daemon::SnapshotResult> sample_here(const daemon::SnapshotJob& job,
   auto engine = engine::Engine::start(options);
   if (!engine) return engine.error();
   if (!options.debuginfod.urls.empty() && !watch.runs_command()) fetch_debug_files(**engine, job);
-  return daemon::run_snapshot(**engine, job, [&watch] { return watch.over(); });
+  watch.set_counts([&engine] { return counts_of((*engine)->status()); });
+  auto result = daemon::run_snapshot(**engine, job, [&watch] { return watch.over(); });
+  watch.set_counts({});
+  return result;
 }
 
 Result<daemon::SnapshotResult> sample_by_daemon(const daemon::SnapshotJob& job,

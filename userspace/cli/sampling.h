@@ -33,6 +33,13 @@ class Watch {
   // sampling is to end: a signal, or the command has ended.
   bool over();
 
+  // For the progress line: what to ask, about once a second, how many samples there are.
+  struct Counts {
+    uint64_t samples = 0;
+    uint64_t lost = 0;
+  };
+  void set_counts(std::function<Counts()> counts) { counts_ = std::move(counts); }
+
   // Counts of signals so far; a second one means that waiting is to end, too.
   [[nodiscard]] int signals_seen() const { return signals_seen_; }
   // Why the command could not be started.
@@ -52,6 +59,7 @@ class Watch {
   uint64_t start_ns_ = 0;
   uint64_t shown_s_ = UINT64_MAX;
   int signals_seen_ = 0;
+  std::function<Counts()> counts_;  // may be empty: a daemon that samples tells at the end
   std::optional<Error> failure_;
 };
 
