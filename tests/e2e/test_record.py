@@ -96,6 +96,7 @@ PY_SPY = (
     "record -r 50 -F --nolineno -t -g -n -s -d 1 -o {dir}/profile.svg -p {pid}",
     "dump --pid {pid}",
     "dump -p {pid} --json",
+    "dump --locals -p {pid}",
     "dump --nonblocking --full-filenames -p {pid}",
 )
 

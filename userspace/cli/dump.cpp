@@ -7,6 +7,7 @@
 #include <chrono>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "userspace/aggregate/clean_text.h"
@@ -20,6 +21,16 @@ namespace {
 using aggregate::clean_text;
 
 constexpr std::chrono::milliseconds kLimit{5'000};
+constexpr std::size_t kMaxNameBytes = 256;         // of a local
+constexpr std::size_t kMaxValueBytes = 16 * 1024;  // with all that is in it
+
+std::optional<python::ValueLimits> limits_of(const DumpOptions& options) {
+  if (options.locals == 0) return std::nullopt;
+  python::ValueLimits limits;
+  if (options.locals > 1) limits = {1'000, 32, 4, false};
+  limits.redact = options.redact;
+  return limits;
+}
 
 const char* state_text(char state) {
   switch (state) {
@@ -61,8 +72,12 @@ std::string thread_text(const engine::ThreadNow& thread, bool full_filenames) {
   if (!thread.stack) return text + "\n    [no Python frame]\n";
   if (!thread.stack->stable) text += ", moving while it was read";
   text += "\n";
-  for (const python::StackFrame& frame : thread.stack->frames)
+  for (const python::StackFrame& frame : thread.stack->frames) {
     text += frame_line(frame, full_filenames);
+    for (const python::Local& local : frame.locals)
+      text += fmt::format("        {} = {}\n", clean_text(local.name, kMaxNameBytes),
+                          clean_text(local.value, kMaxValueBytes));
+  }
   if (!thread.stack->whole) text += "    [truncated]\n";
   return text;
 }
@@ -79,10 +94,14 @@ nlohmann::ordered_json thread_json(const engine::ThreadNow& thread) {
   json["whole"] = thread.stack->whole;
   json["stable"] = thread.stack->stable;
   for (const python::StackFrame& frame : thread.stack->frames) {
-    json["frames"].push_back({{"function", frame.qualname},
-                              {"file", frame.filename},
-                              {"line", frame.line},
-                              {"first_line", frame.first_line}});
+    nlohmann::ordered_json one = {{"function", frame.qualname},
+                                  {"file", frame.filename},
+                                  {"line", frame.line},
+                                  {"first_line", frame.first_line}};
+    for (const python::Local& local : frame.locals)
+      one["locals"][clean_text(local.name, kMaxNameBytes)] =
+          clean_text(local.value, kMaxValueBytes);
+    json["frames"].push_back(std::move(one));
   }
   return json;
 }
@@ -106,7 +125,7 @@ Result<void> dump_threads(const DumpOptions& options) {
   daemon::PythonFinder finder(proc);
   const auto found = finder.find_runtime(options.pid);
   if (!found) return found.error();
-  const auto threads = engine::threads_now(options.pid, found->runtime, kLimit);
+  const auto threads = engine::threads_now(options.pid, found->runtime, kLimit, limits_of(options));
   if (!threads) return threads.error();
   if (options.json) {
     return exporter::write_output("-", to_json(options.pid, found->version, *threads));

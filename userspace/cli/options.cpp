@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "userspace/aggregate/clean_text.h"
+#include "userspace/cli/options_dump.h"
 #include "userspace/cli/options_top.h"
 #include "userspace/daemon/render.h"
 #include "userspace/daemon/version.h"
@@ -23,7 +24,7 @@ constexpr uint32_t kMaxRateHz = 10'000;
 struct Raw {
   std::vector<std::string> pids;
   std::string doctor_pid;
-  std::string dump_pid;
+  DumpWords dump;
   std::string probes_pid;
   TopWords top;
   std::string by;
@@ -146,7 +147,7 @@ class Grammar {
     ps_->add_flag("-j,--json", into.ps.json, "JSON instead of a table");
     add_config(*ps_, into.ps.config_path);
     add_control(*ps_, into.ps.control_socket);
-    add_dump(into.dump, raw);
+    dump_ = add_dump(app_, into.dump, raw.dump);
     top_ = add_top(app_, into.top, raw.top);
     add_convert(into.convert);
     add_diff(into.diff, raw);
@@ -187,15 +188,6 @@ class Grammar {
   }
 
  private:
-  void add_dump(DumpOptions& options, Raw& raw) {
-    dump_ = app_.add_subcommand("dump", "Print where each thread of a process is now");
-    dump_->add_option("-p,--pid", raw.dump_pid, "The process")->required()->type_name("PID");
-    dump_->add_flag("-j,--json", options.json, "JSON instead of text");
-    dump_->add_flag("--full-filenames", options.full_filenames, "Show whole paths of Python files");
-    dump_->add_flag_callback(
-        "--nonblocking", [] {}, "Accepted and ignored: processes are never stopped");
-  }
-
   void add_convert(ConvertOptions& options) {
     convert_ = app_.add_subcommand("convert", "Write a saved profile in another format");
     convert_->add_option("file", options.input, "pprof, folded stacks or perf script text")
@@ -384,7 +376,7 @@ Result<Invocation> parse_arguments(const std::vector<std::string>& arguments) {
     if (!good) return good.error();
   }
   if (invocation.verb == Verb::kDump) {
-    const auto good = check_one_pid(raw.dump_pid, "dump", invocation.dump.pid);
+    const auto good = check_dump(invocation.dump, raw.dump);
     if (!good) return good.error();
   }
   const auto good = check_doctor(invocation.doctor, raw);

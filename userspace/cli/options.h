@@ -60,6 +60,8 @@ struct ProbesOptions {
 struct DumpOptions {
   int32_t pid = 0;
   bool json = false;
+  int locals = 0;       // how often -l was given
+  bool redact = false;  // of locals
   bool full_filenames = false;
 };
 

@@ -16,9 +16,11 @@ struct Read {
   std::map<int32_t, std::string> names;
 };
 
-Read read_all(int32_t pid, const PythonRuntime& runtime) {
+Read read_all(int32_t pid, const PythonRuntime& runtime,
+              const std::optional<python::ValueLimits>& locals) {
   const python::ProcessMemory memory(pid);
-  Read read{python::read_stacks(memory, runtime.config, runtime.offsets, runtime.address), {}};
+  Read read{python::read_stacks(memory, runtime.config, runtime.offsets, runtime.address, locals),
+            {}};
   auto names = python::read_thread_names(memory, runtime.config, runtime.offsets, runtime.address);
   if (names) read.names = *std::move(names);
   return read;
@@ -27,8 +29,9 @@ Read read_all(int32_t pid, const PythonRuntime& runtime) {
 }  // namespace
 
 Result<std::vector<ThreadNow>> threads_now(int32_t pid, const PythonRuntime& runtime,
-                                           std::chrono::milliseconds limit) {
-  auto read = within(limit, [pid, runtime] { return read_all(pid, runtime); });
+                                           std::chrono::milliseconds limit,
+                                           const std::optional<python::ValueLimits>& locals) {
+  auto read = within(limit, [pid, runtime, locals] { return read_all(pid, runtime, locals); });
   if (!read) return Error{"process " + std::to_string(pid) + ": reading its memory takes too long"};
   if (!read->stacks) return read->stacks.error();
   std::map<int32_t, python::ThreadStack> by_tid;

@@ -23,7 +23,8 @@ struct ThreadNow {
 };
 
 // All threads of a process, by tid. Reads its memory while it runs: gives up after `limit`.
-[[nodiscard]] Result<std::vector<ThreadNow>> threads_now(int32_t pid, const PythonRuntime& runtime,
-                                                         std::chrono::milliseconds limit);
+[[nodiscard]] Result<std::vector<ThreadNow>> threads_now(
+    int32_t pid, const PythonRuntime& runtime, std::chrono::milliseconds limit,
+    const std::optional<python::ValueLimits>& locals = {});
 
 }  // namespace pyprof::engine

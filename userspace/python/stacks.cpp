@@ -32,8 +32,9 @@ struct Walk {
 
 class StackReader {
  public:
-  StackReader(const Memory& memory, const wire_python_config& config, const RuntimeOffsets& offsets)
-      : memory_(memory), config_(config), offsets_(offsets) {}
+  StackReader(const Memory& memory, const wire_python_config& config, const RuntimeOffsets& offsets,
+              const std::optional<ValueLimits>& locals)
+      : memory_(memory), config_(config), offsets_(offsets), locals_(locals) {}
 
   void add_interpreter(uint64_t interpreter, std::vector<ThreadStack>& stacks) {
     uint64_t thread = 0;
@@ -71,8 +72,12 @@ class StackReader {
     stack.tid = native_id(thread);
     stack.whole = walk.whole;
     stack.stable = stable;
-    for (const Place& place : walk.places)
+    for (const Place& place : walk.places) {
       stack.frames.push_back(name(place));
+      if (!locals_ || stack.frames.size() > kMaxFramesWithLocals) continue;
+      stack.frames.back().locals =
+          read_locals(memory_, config_, offsets_, *locals_, place.frame, place.code);
+    }
     return stack;
   }
 
@@ -163,14 +168,17 @@ class StackReader {
       if (auto code = read_code(memory_, config_, place.code)) at->second = *std::move(code);
     }
     const model::CodeObject& code = at->second;
-    return {code.qualname, code.filename,
+    return {code.qualname,
+            code.filename,
             line_of(code.line_table, code.first_line, place.lasti, config_.version),
-            code.first_line};
+            code.first_line,
+            {}};
   }
 
   const Memory& memory_;
   const wire_python_config& config_;
   const RuntimeOffsets& offsets_;
+  const std::optional<ValueLimits>& locals_;
   std::unordered_map<uint64_t, model::CodeObject> codes_;
 };
 
@@ -178,9 +186,10 @@ class StackReader {
 
 Result<std::vector<ThreadStack>> read_stacks(const Memory& memory, const wire_python_config& config,
                                              const RuntimeOffsets& offsets,
-                                             uint64_t runtime_address) {
+                                             uint64_t runtime_address,
+                                             const std::optional<ValueLimits>& locals) {
   const BoundedMemory bounded(memory, kMaxReads, kMaxBytes);
-  StackReader reader(bounded, config, offsets);
+  StackReader reader(bounded, config, offsets, locals);
   std::vector<ThreadStack> stacks;
   uint64_t interpreter = 0;
   if (!memory.read_value(runtime_address + offsets.interpreters_head, interpreter))

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "userspace/base/result.h"
+#include "userspace/python/locals.h"
 #include "userspace/python/memory.h"
 #include "userspace/python/versions.h"
 
@@ -17,6 +19,7 @@ struct StackFrame {
   std::string filename;
   uint32_t line = 0;
   uint32_t first_line = 0;
+  std::vector<Local> locals;  // where they were asked for
 };
 
 struct ThreadStack {
@@ -29,12 +32,13 @@ struct ThreadStack {
 };
 
 constexpr std::size_t kMaxStackFrames = 4'096;
+constexpr std::size_t kMaxFramesWithLocals = 100;  // of a thread, the innermost ones
 
 // At most 4,096 threads. The arguments are as those of read_thread_names(). Fails if the runtime
-// can't be read.
-[[nodiscard]] Result<std::vector<ThreadStack>> read_stacks(const Memory& memory,
-                                                           const wire_python_config& config,
-                                                           const RuntimeOffsets& offsets,
-                                                           uint64_t runtime_address);
+// can't be read. Locals are read with `locals` alone; of a thread that runs they may be newer than
+// its frames.
+[[nodiscard]] Result<std::vector<ThreadStack>> read_stacks(
+    const Memory& memory, const wire_python_config& config, const RuntimeOffsets& offsets,
+    uint64_t runtime_address, const std::optional<ValueLimits>& locals = {});
 
 }  // namespace pyprof::python

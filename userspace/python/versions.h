@@ -39,9 +39,10 @@ struct RuntimeOffsets {
   uint16_t interp_gc_collecting = 0;
   uint16_t function_code = 0;  // PyFunctionObject, to 3.10
   uint16_t function_closure = 0;
-  uint16_t function_name = 0;  // func_qualname, in 2.7 func_name
-  uint16_t pthread_tid = 0;    // of the C library's descriptor, 0 = unknown; used where
-                               // thread_native_id doesn't exist (to 3.10)
+  uint16_t function_name = 0;      // func_qualname, in 2.7 func_name
+  uint16_t frame_localsplus = 72;  // _PyInterpreterFrame, 3.11 on
+  uint16_t pthread_tid = 0;        // of the C library's descriptor, 0 = unknown; used where
+                                   // thread_native_id doesn't exist (to 3.10)
 };
 
 // A member of one of the two structs above and the place of its offset in _Py_DebugOffsets.

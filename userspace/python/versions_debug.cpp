@@ -87,7 +87,7 @@ constexpr std::array<DebugMember<Config>, 23> kConfig315{{
     {720, &Config::str_state},      {728, &Config::str_length},
     {736, &Config::str_ascii_data}, {744, &Config::str_compact_data},
 }};
-constexpr std::array<DebugMember<Runtime>, 7> kRuntime313{{
+constexpr std::array<DebugMember<Runtime>, 8> kRuntime313{{
     {56, &Runtime::interp_id},
     {40, &Runtime::interpreters_head},
     {64, &Runtime::interp_next},
@@ -95,8 +95,9 @@ constexpr std::array<DebugMember<Runtime>, 7> kRuntime313{{
     {88, &Runtime::interp_modules},
     {168, &Runtime::thread_next},
     {200, &Runtime::thread_native_id},
+    {256, &Runtime::frame_localsplus},
 }};
-constexpr std::array<DebugMember<Runtime>, 7> kRuntime314{{
+constexpr std::array<DebugMember<Runtime>, 8> kRuntime314{{
     {56, &Runtime::interp_id},
     {40, &Runtime::interpreters_head},
     {64, &Runtime::interp_next},
@@ -104,8 +105,9 @@ constexpr std::array<DebugMember<Runtime>, 7> kRuntime314{{
     {96, &Runtime::interp_modules},
     {192, &Runtime::thread_next},
     {224, &Runtime::thread_native_id},
+    {280, &Runtime::frame_localsplus},
 }};
-constexpr std::array<DebugMember<Runtime>, 8> kRuntime315{{
+constexpr std::array<DebugMember<Runtime>, 9> kRuntime315{{
     {56, &Runtime::interp_id},
     {40, &Runtime::interpreters_head},
     {64, &Runtime::interp_next},
@@ -114,6 +116,7 @@ constexpr std::array<DebugMember<Runtime>, 8> kRuntime315{{
     {192, &Runtime::thread_next},
     {248, &Runtime::thread_native_id},
     {536, &Runtime::type_cached_keys},
+    {344, &Runtime::frame_localsplus},
 }};
 
 const VersionRow k313{.version = 0x30d,

@@ -13,6 +13,22 @@ std::string error_of(const Words& words) {
   return parsed ? "" : parsed.error().message;
 }
 
+TEST(ParseArgumentsTest, reads_top) {
+  const auto top = parse_arguments(
+      {"top", "-p", "7,8", "--once", "--plain", "-d", "0.5", "-r", "49", "--view", "tree", "-n"});
+  ASSERT_TRUE(top) << top.error().message;
+  EXPECT_EQ(top->verb, Verb::kTop);
+  EXPECT_EQ(top->top.pids, (std::vector<int32_t>{7, 8}));
+  EXPECT_TRUE(top->top.once && top->top.plain && top->top.native);
+  EXPECT_EQ(top->top.duration_s, 0.5);
+  EXPECT_EQ(top->top.rate_hz, 49U);
+  EXPECT_EQ(top->top.view, "tree");
+  EXPECT_TRUE(parse_arguments({"top"})->top.pids.empty());
+  EXPECT_NE(error_of({"top", "--view", "waits"}), "");
+  EXPECT_NE(error_of({"top", "-d", "0"}), "");
+  EXPECT_NE(error_of({"top", "-p", "x"}), "");
+}
+
 TEST(ParseArgumentsTest, reads_a_snapshot) {
   const auto parsed = parse_arguments({"snapshot",
                                        "-p",
@@ -91,6 +107,13 @@ TEST(ParseArgumentsTest, reads_the_other_verbs) {
   EXPECT_EQ(dump->verb, Verb::kDump);
   EXPECT_EQ(dump->dump.pid, 9);
   EXPECT_TRUE(dump->dump.json && dump->dump.full_filenames);
+  EXPECT_EQ(dump->dump.locals, 0);
+  const auto locals = parse_arguments({"dump", "-p", "9", "-ll", "--redact"});
+  ASSERT_TRUE(locals);
+  EXPECT_EQ(locals->dump.locals, 2);
+  EXPECT_TRUE(locals->dump.redact);
+  EXPECT_EQ(parse_arguments({"dump", "-p", "9", "-l", "--locals"})->dump.locals, 2);
+  EXPECT_NE(error_of({"dump", "-p", "9", "-n"}).find("not available"), std::string::npos);
   const auto convert = parse_arguments({"convert", "a.pb.gz", "-o", "b.svg", "-t", "--limit", "5"});
   ASSERT_TRUE(convert);
   EXPECT_EQ(convert->verb, Verb::kConvert);
@@ -171,7 +194,7 @@ TEST(ParseArgumentsTest, shows_help_and_version) {
   EXPECT_EQ(version->text.find("pyebpf-prof "), 0U);
   const auto help = parse_arguments({"--help"});
   ASSERT_TRUE(help);
-  for (const char* verb : {"snapshot", "record", "daemon", "convert", "diff", "ps", "dump",
+  for (const char* verb : {"snapshot", "record", "daemon", "convert", "diff", "ps", "dump", "top",
                            "probes", "doctor", "check-config"})
     EXPECT_NE(help->text.find(verb), std::string::npos) << verb;
   const auto verb_help = parse_arguments({"snapshot", "--help"});

@@ -112,7 +112,7 @@ TEST_F(ProgramTest, manual_page_has_the_flags) {
   buffer << file.rdbuf();
   const std::string page = std::regex_replace(buffer.str(), std::regex(R"(\\-)"), "-");
   std::string help = run("--help").output;
-  for (const char* verb : {"snapshot", "record", "daemon", "convert", "diff", "ps", "dump",
+  for (const char* verb : {"snapshot", "record", "daemon", "convert", "diff", "ps", "dump", "top",
                            "probes", "doctor", "check-config"})
     help += run(std::string(verb) + " --help").output;
   const std::regex flag("--[a-z][a-z-]+");
