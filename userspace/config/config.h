@@ -54,7 +54,7 @@ struct Limits {
   uint32_t stacks = 16'384;
   uint32_t codes = 32'768;
   uint32_t row_chunks = 8'192;
-  uint32_t index_chunks = 1'024;
+  uint32_t index_chunks = 512;
   uint64_t stack_cache_bytes = 16 * kMiB;
   uint64_t symbol_cache_bytes = 16 * kMiB;
   uint64_t table_cache_bytes = 64 * kMiB;  // on disk; 0 = no cache
