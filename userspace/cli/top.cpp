@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <ctime>
 #include <deque>
+#include <utility>
 
 #include "userspace/aggregate/clean_text.h"
 #include "userspace/aggregate/summary.h"
@@ -68,17 +69,17 @@ class Picture {
     view_.native = options.native;
   }
 
-  // `sum` is called when all there was has to be looked at anew.
-  void add(const model::Profile& window, const report::LiveState& state,
+  // `sum` is called when all there was has to be looked at anew; only of the last one of several.
+  void add(const model::Profile& window, bool is_last, const report::LiveState& state,
            const std::function<model::Profile()>& sum) {
     data_.window = aggregate::apply_view(window, view_);
     windows_.push_back(data_.window);
     if (windows_.size() > kRecentWindows) windows_.pop_front();
     const report::LiveScope scope = history_scope(state);
-    if (!history_valid_ || !(scope == history_of_)) {
-      restart_history(scope, sum);
-    } else {
+    if (history_valid_ && scope == history_of_) {
       data_.history.add(report::narrow(data_.window, scope));
+    } else if (is_last) {
+      restart_history(scope, sum);
     }
   }
 
@@ -88,7 +89,8 @@ class Picture {
     const report::LiveScope scope = history_scope(state);
     if (!history_valid_ || !(scope == history_of_)) restart_history(scope, sum);
     const LiveView view = state.view();
-    if (view == LiveView::kThreads || view == LiveView::kStacks) {
+    const bool has_threads = view == LiveView::kThreads || view == LiveView::kStacks;
+    if (has_threads && !(state.paused() && threads_.pid() == state.scope().pid)) {
       threads_.read(state.scope().pid, data_);
     }
     if (view == LiveView::kTree) data_.recent = recent();
@@ -177,13 +179,13 @@ class Top {
   }
 
   void take_windows() {
-    for (const model::Profile& window : sampler_.take()) {
-      if (state_.paused()) {
-        picture_.forget(false);
-        continue;
-      }
+    const std::vector<model::Profile> windows = sampler_.take();
+    missed_ = missed_ || (state_.paused() && !windows.empty());
+    if (!state_.paused() && !windows.empty()) {
+      if (std::exchange(missed_, false)) picture_.forget(false);
+      for (const model::Profile& window : windows)
+        picture_.add(window, &window == &windows.back(), state_, sum());
       head_.clock = local_time("%H:%M:%S");
-      picture_.add(window, state_, sum());
     }
     if (const auto why = sampler_.ended(); why && ended_.empty()) {
       ended_ = aggregate::clean_text(*why);
@@ -256,6 +258,7 @@ class Top {
   report::LiveHead head_;
   std::string ended_;
   std::size_t page_ = 0;
+  bool missed_ = false;  // windows ended while the picture stood still
   bool done_ = false;
 };
 
@@ -277,7 +280,7 @@ std::string plain_text(const process::ProcFs& proc, const TopOptions& options,
     const report::LiveState state(view, first_scope(options));
     const auto sum = [&] { return window; };
     if (text.empty()) {
-      picture.add(window, state, sum);
+      picture.add(window, true, state, sum);
       text = plain_title(picture.sums(state), window, subject(proc, options));
     }
     text += "\n" + report::live_text(picture.table(state, sum));

@@ -52,6 +52,8 @@ class TopThreads {
   // Fills in `threads` and `no_threads`. A process whose reading takes long is read less often, so
   // that this takes about 1 % of a core.
   void read(int32_t pid, report::LiveData& into);
+  // Of the last process that was read.
+  [[nodiscard]] int32_t pid() const { return pid_; }
 
  private:
   using Clock = std::chrono::steady_clock;

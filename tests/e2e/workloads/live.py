@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One thread that computes all the time, one that does so a fifth of it, one that waits. Prints {"tids": {thread: tid},
-"waits-here": [function, line]}, and for each line on stdin {thread: seconds of CPU} by their own clocks. With --hostile
-names try to speak to a terminal.
+"waits-here": [function, line], "burn_hot": its lines}, and for each line on stdin {thread: seconds of CPU} by their own
+clocks. With --hostile names try to speak to a terminal.
 """
 
 import json
@@ -13,7 +13,6 @@ from compat import say
 
 gate = threading.Lock()
 gate.acquire()
-LINE_OF_WAIT = 0
 
 
 def burn_hot():
@@ -39,7 +38,7 @@ def work_at_times():
 
 
 def wait_for_gate():
-    gate.acquire()  # here
+    gate.acquire()
 
 
 EVIL = "evil \033]2;OWNED\007\033[2J\033[H\r\n\tzwei\u202e \u51fd\u6570 \udce9 \x9b31m"
@@ -65,7 +64,9 @@ def main():
         thread.start()
     time.sleep(0.3)
     line = wait_for_gate.__code__.co_firstlineno + 1
-    say(json.dumps({"tids": {t.name: getattr(t, "native_id", 0) for t in threads}, "waits-here": ["wait_for_gate", line]}))
+    first = burn_hot.__code__.co_firstlineno
+    say(json.dumps({"tids": {t.name: getattr(t, "native_id", 0) for t in threads}, "waits-here": ["wait_for_gate", line],
+                    "burn_hot": [first + 1, first + 2]}))
     while sys.stdin.readline():
         say(json.dumps({t.name: time.clock_gettime(time.pthread_getcpuclockid(t.ident)) for t in threads}))
 
