@@ -215,6 +215,8 @@ def test_plain_picture_for_scripts(busy):
         figure("top_share[%s]" % name, 100 * share, "%", "its own clock says %.1f" % (100 * truth))
         assert abs(truth - share) < 0.05
     assert re.search(r"burn_hot  live.py:\d+", done.stdout)
+    family = harness.run("top", "-p", busy.pid, "-s", "-g", "--once", "-d", 1)
+    assert re.search(r"^ *%d +[01]\.\d\d +[1-9]" % busy.pid, family.stdout, re.M), family.stdout + family.stderr
     alone = harness.run("top")
     assert alone.returncode == harness.EXIT_USAGE and "--once --plain" in alone.stderr
     assert harness.run("top", "-p", 4194000, "--once").returncode == harness.EXIT_NO_PROCESS

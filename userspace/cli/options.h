@@ -72,6 +72,8 @@ struct TopOptions {
   bool once = false;      // one picture, as text
   bool plain = false;     // text, and no terminal
   std::string view;       // report::live_view_name(); empty = what fits
+  bool subprocesses = false;
+  bool gil = false;
   bool native = false;
   bool full_filenames = false;
   bool no_daemon = false;

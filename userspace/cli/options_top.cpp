@@ -36,6 +36,10 @@ CLI::App* add_top(CLI::App& app, TopOptions& options, TopWords& words) {
       ->check(CLI::Range(kMinSeconds, kMaxSeconds));
   verb->add_option("--view", options.view, "What to show first")
       ->check(CLI::IsMember(view_names()));
+  verb->add_flag("-s,--subprocesses", options.subprocesses, "Show what the processes fork, too");
+  verb->add_flag("-g,--gil", options.gil, "Only samples that hold the GIL");
+  verb->add_flag_callback(
+      "-F,--function", [] {}, "Accepted: lines are told apart after the key L alone");
   verb->add_flag("-n,--native", options.native, "Show every native frame, the interpreter's too");
   verb->add_flag("--full-filenames", options.full_filenames, "Show whole paths of Python files");
   verb->add_flag_callback(

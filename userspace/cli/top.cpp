@@ -33,8 +33,12 @@ using report::LiveView;
 constexpr std::size_t kRecentWindows = 10;
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
+bool is_of_one(const TopOptions& options) {
+  return options.pids.size() == 1 && !options.subprocesses;
+}
+
 report::LiveScope first_scope(const TopOptions& options) {
-  return {options.pids.size() == 1 ? options.pids.front() : 0, 0, "", ""};
+  return {is_of_one(options) ? options.pids.front() : 0, 0, "", ""};
 }
 
 LiveView first_view(const TopOptions& options) {
@@ -42,7 +46,7 @@ LiveView first_view(const TopOptions& options) {
     const auto view = static_cast<LiveView>(i);
     if (options.view == report::live_view_name(view)) return view;
   }
-  return options.pids.size() == 1 ? LiveView::kThreads : LiveView::kProcesses;
+  return is_of_one(options) ? LiveView::kThreads : LiveView::kProcesses;
 }
 
 std::string local_time(const char* format) {
@@ -274,7 +278,7 @@ std::string plain_text(const process::ProcFs& proc, const TopOptions& options,
                        const model::Profile& window) {
   Picture picture(proc, options);
   std::vector<LiveView> views = {first_view(options)};
-  if (options.view.empty() && options.pids.size() == 1) views.push_back(LiveView::kFunctions);
+  if (options.view.empty() && is_of_one(options)) views.push_back(LiveView::kFunctions);
   std::string text;
   for (const LiveView view : views) {
     const report::LiveState state(view, first_scope(options));
@@ -312,6 +316,10 @@ Result<void> show_top(const TopOptions& options) {
   const process::ProcFs proc;
   for (const int32_t pid : options.pids) {
     if (const auto there = daemon::check_process(proc, pid); !there) return there;
+  }
+  if (options.gil) {
+    const auto python = daemon::require_python(proc, options.pids, "-g/--gil");
+    if (!python) return python;
   }
   const bool plain = options.plain || options.once;
   if (!plain && (::isatty(STDIN_FILENO) != 1 || ::isatty(STDOUT_FILENO) != 1)) {

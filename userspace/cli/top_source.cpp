@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "userspace/aggregate/clean_text.h"
+#include "userspace/aggregate/labels.h"
 #include "userspace/daemon/guard.h"
 #include "userspace/daemon/render.h"
 #include "userspace/daemon/version.h"
@@ -33,6 +34,7 @@ Result<std::unique_ptr<engine::Engine>> start_engine(const TopOptions& top,
   options.limits = config.limits;
   options.metrics = config.metrics;
   options.only_pids = top.pids;
+  options.follow_children = top.subprocesses;
   const std::string tables = config.daemon.state_dir + "/tables";
   if (::access(tables.c_str(), W_OK) == 0) options.table_cache = tables;
   options.tool_version = daemon::tool_version();
@@ -71,7 +73,8 @@ report::LiveThread shown(const engine::ThreadNow& thread, bool full_filenames) {
 
 Result<TopSource> TopSource::open(const TopOptions& options, const config::Config& config) {
   TopSource source(options, config.daemon.control_socket);
-  if (!options.no_daemon) {
+  // A daemon does not know who is whose child.
+  if (!options.no_daemon && !options.subprocesses) {
     const auto client = server::ControlClient::connect(source.socket_);
     if (!client) return client.error();
     if (client->has_value()) return source;
@@ -84,8 +87,10 @@ Result<TopSource> TopSource::open(const TopOptions& options, const config::Confi
 
 Result<model::Profile> TopSource::window(uint64_t duration_ns,
                                          const std::function<bool()>& cancelled) {
-  if (engine_) return engine_->snapshot({pids_, duration_ns, rate_hz_, true, true}, cancelled);
-  return ask_daemon(duration_ns, cancelled);
+  auto profile = engine_ ? engine_->snapshot({pids_, duration_ns, rate_hz_, true, true}, cancelled)
+                         : ask_daemon(duration_ns, cancelled);
+  if (profile && gil_) *profile = aggregate::only_gil_holders(*std::move(profile));
+  return profile;
 }
 
 Result<model::Profile> TopSource::ask_daemon(uint64_t duration_ns,

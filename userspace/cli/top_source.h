@@ -34,11 +34,15 @@ class TopSource {
 
  private:
   TopSource(const TopOptions& options, std::string control_socket)
-      : pids_(options.pids), rate_hz_(options.rate_hz), socket_(std::move(control_socket)) {}
+      : pids_(options.pids),
+        rate_hz_(options.rate_hz),
+        gil_(options.gil),
+        socket_(std::move(control_socket)) {}
   Result<model::Profile> ask_daemon(uint64_t duration_ns, const std::function<bool()>& cancelled);
 
   std::vector<int32_t> pids_;
   uint32_t rate_hz_;
+  bool gil_;                                // only samples that hold the GIL
   std::string socket_;                      // of the daemon
   std::unique_ptr<engine::Engine> engine_;  // nullptr = the daemon samples
 };

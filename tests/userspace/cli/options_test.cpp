@@ -24,6 +24,9 @@ TEST(ParseArgumentsTest, reads_top) {
   EXPECT_EQ(top->top.rate_hz, 49U);
   EXPECT_EQ(top->top.view, "tree");
   EXPECT_TRUE(parse_arguments({"top"})->top.pids.empty());
+  const auto py_spy = parse_arguments({"top", "-p", "7", "-s", "-g", "-F", "--nonblocking"});
+  ASSERT_TRUE(py_spy) << py_spy.error().message;
+  EXPECT_TRUE(py_spy->top.subprocesses && py_spy->top.gil);
   EXPECT_NE(error_of({"top", "--view", "waits"}), "");
   EXPECT_NE(error_of({"top", "-d", "0"}), "");
   EXPECT_NE(error_of({"top", "-p", "x"}), "");
