@@ -7,9 +7,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <deque>
+#include <memory>
 #include <utility>
 
 #include "userspace/aggregate/clean_text.h"
@@ -79,6 +81,7 @@ class Picture {
     data_.window = aggregate::apply_view(window, view_);
     windows_.push_back(data_.window);
     if (windows_.size() > kRecentWindows) windows_.pop_front();
+    missing_ = std::min(missing_ + 1, windows_.size());
     const report::LiveScope scope = history_scope(state);
     if (history_valid_ && scope == history_of_) {
       data_.history.add(report::narrow(data_.window, scope));
@@ -97,7 +100,7 @@ class Picture {
     if (has_threads && !(state.paused() && threads_.pid() == state.scope().pid)) {
       threads_.read(state.scope().pid, data_);
     }
-    if (view == LiveView::kTree) data_.recent = recent();
+    if (view == LiveView::kTree) update_recent();
     return state.visible_rows(
         report::live_table(view, data_, state.scope(), {state.lines(), options_.full_filenames}));
   }
@@ -105,7 +108,11 @@ class Picture {
   // Windows were left out, or all begins anew.
   void forget(bool windows) {
     history_valid_ = false;
-    if (windows) windows_.clear();
+    if (!windows) return;
+    windows_.clear();
+    recent_.reset();
+    data_.recent = {};
+    missing_ = 0;
   }
 
   [[nodiscard]] report::LiveSums sums(const report::LiveState& state) const {
@@ -124,17 +131,26 @@ class Picture {
                         report::narrow(data_.window, scope), options_.full_filenames);
   }
 
-  [[nodiscard]] model::Profile recent() const {
-    aggregate::ProfileSum sum;
-    for (const model::Profile& window : windows_)
-      sum.add(window);
-    return sum.profile();
+  // The last few windows: grown with each one, and begun anew with half of them when it has enough.
+  void update_recent() {
+    if (!recent_ || in_recent_ + missing_ > kRecentWindows) {
+      recent_ = std::make_unique<aggregate::ProfileSum>();
+      in_recent_ = 0;
+      missing_ = std::min(windows_.size(), kRecentWindows / 2);
+    }
+    if (missing_ == 0) return;
+    for (; missing_ > 0; --missing_, ++in_recent_)
+      recent_->add(windows_[windows_.size() - missing_]);
+    data_.recent = recent_->profile();
   }
 
   const TopOptions& options_;
   aggregate::ViewOptions view_;
   report::LiveData data_;
   std::deque<model::Profile> windows_;
+  std::unique_ptr<aggregate::ProfileSum> recent_;  // made when the tree is looked at
+  std::size_t in_recent_ = 0;
+  std::size_t missing_ = 0;  // of the last windows, those that are not in it yet
   report::LiveScope history_of_;
   bool history_valid_ = false;
   TopThreads threads_;
