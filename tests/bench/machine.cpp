@@ -31,7 +31,7 @@ constexpr std::size_t kShownPrograms = 12;
 class Build {
  public:
   explicit Build(const Paths& paths) : folder_(paths.build + "/bench-machine") {
-    fs::remove_all(folder_);
+    clear();
     const std::string command =
         fmt::format("cmake -S '{0}' -B '{1}' -G Ninja && CCACHE_DISABLE=1 ninja -C '{1}'",
                     paths.source, folder_);
@@ -49,7 +49,7 @@ class Build {
       ::kill(-pid_, SIGKILL);
       ::waitpid(pid_, nullptr, 0);
     }
-    fs::remove_all(folder_);
+    clear();
   }
   Build(const Build&) = delete;
   Build& operator=(const Build&) = delete;
@@ -57,6 +57,16 @@ class Build {
   [[nodiscard]] bool running() const { return pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == 0; }
 
  private:
+  // Compilers that were killed may still be writing.
+  void clear() const {
+    std::error_code error;
+    for (int tries = 0; tries < 50; ++tries) {
+      fs::remove_all(folder_, error);
+      if (!error) return;
+      sleep_ms(100);
+    }
+  }
+
   std::string folder_;
   pid_t pid_ = -1;
 };
