@@ -24,7 +24,7 @@ build=(g++ make cmake ninja-build pkg-config libbpf-dev libelf-dev libdw-dev lib
   prometheus-cpp-dev libcli11-dev libmicrohttpd-dev zlib1g-dev libprotozero-dev nlohmann-json3-dev libiberty-dev
   libcap-dev libseccomp-dev libncurses-dev libzydis-dev ccache python3 binutils libbpfcc-dev)
 tests=(lld musl-tools tmux libgtest-dev libbenchmark-dev prometheus qemu-system-x86 busybox-static python3-pytest cpio xz-utils
-  zstd gdb curl ca-certificates debian-archive-keyring util-linux valgrind debuginfod)
+  zstd gdb curl ca-certificates debian-archive-keyring util-linux valgrind debuginfod protobuf-compiler)
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 

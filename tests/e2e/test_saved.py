@@ -47,7 +47,8 @@ def test_what_a_faster_function_saves(article):
     figure("article_ratio", told["ratio"]["value"], "", "programs' own %.4f; %.0f a year become %.0f (%.0f to %.0f)" % (
         true_ratio, cost["before"], cost["after"], cost["after_low"], cost["after_high"]))
     assert told["ratio"]["low"] <= true_ratio <= told["ratio"]["high"]
-    assert cost["after_low"] <= ANNUAL_COST * 0.33 <= cost["after_high"]
+    assert cost["after_low"] <= ANNUAL_COST * true_ratio <= cost["after_high"]
+    assert true_ratio == pytest.approx(0.33, abs=0.1)  # clocks and caches have a say
     rows = {row["name"]: row for row in told["total_by_function"]}
     foo, bar, main = rows["foo"], rows["bar"], rows["main"]
     assert foo["verdict"] == "less" and bar["verdict"] == "not significant"

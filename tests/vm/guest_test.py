@@ -70,14 +70,16 @@ def python_deep(interpreter):
 
 
 def python_short(interpreter):
+    """The first process is not counted: it is over before an emulated machine has read the interpreter's file."""
     cpu_s = 0.0
     with Capture("record", "-a", "-d", 20, "-r", 199, "-f", "folded", output=OUTPUT) as capture:
         capture.started()
-        for _ in range(3):
+        for _ in range(4):
             with interpreter.start("burn.py", 0.3) as process:
                 cpu_s += int(process.line().split()[2]) / 1e9
                 process.wait(60)
         stacks = folded(capture.finish(200))
+    cpu_s *= 3 / 4
     named = count(stacks, "burn_here") / (199 * cpu_s)
     assert named >= 0.5, "%.2f of the samples of %.1f CPU-s are named" % (named, cpu_s)
 
