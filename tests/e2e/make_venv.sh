@@ -5,7 +5,7 @@
 set -euo pipefail
 
 python=$1 dir=$2
-packages="gunicorn uvicorn numpy pandas gevent py-spy"
+packages="gunicorn uvicorn numpy pandas gevent py-spy mcp>=2,<3"
 [ "$(cat "$dir/.packages" 2>/dev/null)" != "$packages" ] || exit 0
 rm -rf "$dir"
 "$python" -m venv "$dir"

@@ -6,6 +6,7 @@
 #include "userspace/base/log.h"
 #include "userspace/cli/doctor.h"
 #include "userspace/cli/dump.h"
+#include "userspace/cli/mcp.h"
 #include "userspace/cli/options.h"
 #include "userspace/cli/probes.h"
 #include "userspace/cli/ps.h"
@@ -38,6 +39,10 @@ Result<ExitCode> run(const std::vector<std::string>& arguments) {
       return ok_or(convert_profile(invocation->convert));
     case Verb::kDiff:
       return ok_or(diff_profiles(invocation->diff));
+    case Verb::kQuery:
+      return ok_or(query_profile(invocation->query));
+    case Verb::kMcp:
+      return ok_or(serve_mcp(invocation->mcp));
     case Verb::kDaemon:
       return ok_or(daemon::run(invocation->daemon));
     case Verb::kPs:

@@ -9,10 +9,10 @@
 
 #include "userspace/aggregate/clean_text.h"
 #include "userspace/cli/options_dump.h"
+#include "userspace/cli/options_saved.h"
 #include "userspace/cli/options_top.h"
 #include "userspace/daemon/render.h"
 #include "userspace/daemon/version.h"
-#include "userspace/report/json_report.h"
 
 namespace pyprof::cli {
 namespace {
@@ -28,8 +28,7 @@ struct Raw {
   std::string probes_pid;
   TopWords top;
   std::string by;
-  std::string diff_per = "wall";
-  std::string work;
+  SavedWords saved;
   double duration_s = 0;
   std::vector<std::string> not_built;  // filled by the flags that are known but not there yet
 };
@@ -90,21 +89,6 @@ void add_view(CLI::App& verb, SnapshotOptions& options, Raw& raw) {
       "--nonblocking", [] {}, "Accepted and ignored: processes are never stopped");
 }
 
-template <typename Options>
-void add_outputs(CLI::App& verb, Options& options) {
-  verb.add_option("-o,--output", options.outputs, "File to write, - is standard output; repeatable")
-      ->allow_extra_args(false)
-      ->type_name("FILE");
-  verb.add_option(
-          "-f,--format", options.format,
-          "text, folded, svg, pprof, speedscope, callgrind, pstats, gecko, perf, json or csv; "
-          "else by the suffix of the file, else text")
-      ->type_name("FORMAT");
-  verb.add_option("--table", options.table, "Of the text report, for CSV; self by default")
-      ->check(CLI::IsMember(report::table_names()))
-      ->type_name("NAME");
-}
-
 void add_config(CLI::App& verb, std::optional<std::string>& config) {
   verb.add_option("-c,--config", config, "Configuration file")->type_name("FILE");
 }
@@ -149,8 +133,10 @@ class Grammar {
     add_control(*ps_, into.ps.control_socket);
     dump_ = add_dump(app_, into.dump, raw.dump);
     top_ = add_top(app_, into.top, raw.top);
-    add_convert(into.convert);
-    add_diff(into.diff, raw);
+    convert_ = add_convert(app_, into.convert);
+    diff_ = add_diff(app_, into.diff, raw.saved);
+    query_ = add_query(app_, into.query);
+    mcp_ = add_mcp(app_, into.mcp);
     probes_ = app_.add_subcommand("probes", "List the USDT probes of a process");
     probes_->add_option("-p,--pid", raw.probes_pid, "The process")->required()->type_name("PID");
     probes_->add_flag("-j,--json", into.probes.json, "JSON instead of a table");
@@ -175,6 +161,8 @@ class Grammar {
     if (top_->parsed()) return Verb::kTop;
     if (convert_->parsed()) return Verb::kConvert;
     if (diff_->parsed()) return Verb::kDiff;
+    if (query_->parsed()) return Verb::kQuery;
+    if (mcp_->parsed()) return Verb::kMcp;
     if (probes_->parsed()) return Verb::kProbes;
     return doctor_->parsed() ? Verb::kDoctor : Verb::kCheckConfig;
   }
@@ -188,42 +176,6 @@ class Grammar {
   }
 
  private:
-  void add_convert(ConvertOptions& options) {
-    convert_ = app_.add_subcommand("convert", "Write a saved profile in another format");
-    convert_->add_option("file", options.input, "pprof, folded stacks or perf script text")
-        ->required()
-        ->type_name("FILE");
-    add_outputs(*convert_, options);
-    convert_->add_flag("-t,--threads", options.threads, "Tell threads apart in graphs");
-    convert_->add_flag("--python-only", options.python_only, "Show Python frames alone");
-    convert_->add_flag("--full-filenames", options.full_filenames,
-                       "Show whole paths of Python files");
-    convert_->add_option("--limit", options.limit, "Rows of each table of the text report")
-        ->check(CLI::Range(1U, daemon::RenderRequest::kMaxLimit));
-  }
-
-  void add_diff(DiffFileOptions& options, Raw& raw) {
-    diff_ = app_.add_subcommand("diff", "Say what became cheaper or dearer, and what that saves");
-    diff_->add_option("before", options.before, "Saved profile")->required()->type_name("FILE");
-    diff_->add_option("after", options.after, "Saved profile")->required()->type_name("FILE");
-    diff_->add_option("--per", raw.diff_per, "Compare per second (wall) or per CPU-second (cpu)")
-        ->check(CLI::IsMember({"wall", "cpu"}))
-        ->capture_default_str();
-    diff_->add_option("--work", raw.work, "Units of work done before and after: compare per unit")
-        ->type_name("BEFORE,AFTER");
-    diff_->add_option("--annual-cost", options.annual_cost, "What it cost a year before")
-        ->check(CLI::PositiveNumber);
-    diff_->add_option("--cost-per-core-hour", options.cost_per_core_hour, "Price of a core")
-        ->check(CLI::PositiveNumber);
-    diff_->add_option("--limit", options.compare.limit, "Rows of each table")
-        ->check(CLI::Range(1U, daemon::RenderRequest::kMaxLimit));
-    diff_->add_flag("--full-filenames", options.compare.full_paths,
-                    "Tell files apart by their whole paths");
-    diff_->add_flag("-j,--json", options.json, "JSON instead of text");
-    diff_->add_option("-o,--output", options.output, "File to write, - is standard output")
-        ->type_name("FILE");
-  }
-
   void add_doctor(DoctorOptions& options, Raw& raw) {
     doctor_ = app_.add_subcommand("doctor", "Say what works on this machine, and what to do else");
     doctor_->add_option("-p,--pid", raw.doctor_pid, "Look at this process, too")->type_name("PID");
@@ -240,18 +192,12 @@ class Grammar {
   CLI::App* top_ = nullptr;
   CLI::App* convert_ = nullptr;
   CLI::App* diff_ = nullptr;
+  CLI::App* query_ = nullptr;
+  CLI::App* mcp_ = nullptr;
   CLI::App* probes_ = nullptr;
   CLI::App* doctor_ = nullptr;
   CLI::App* check_ = nullptr;
 };
-
-Result<void> check_outputs(std::vector<std::string>& outputs, const std::string& format) {
-  if (outputs.size() > 1 && !format.empty()) {
-    return Error{"-f is for one output; of several, each follows its suffix"};
-  }
-  if (outputs.empty()) outputs.emplace_back("-");
-  return {};
-}
 
 Result<void> check_snapshot(SnapshotOptions& options, const Raw& raw) {
   if (!raw.not_built.empty()) {
@@ -278,29 +224,11 @@ Result<void> check_snapshot(SnapshotOptions& options, const Raw& raw) {
   return check_outputs(options.outputs, options.format);
 }
 
-// "1000,950"
-Result<void> check_diff(DiffFileOptions& options, const Raw& raw) {
-  if (raw.diff_per == "cpu") options.compare.unit = report::DiffUnit::kCpu;
-  if (raw.work.empty()) return {};
-  options.compare.unit = report::DiffUnit::kWork;
-  const std::size_t comma = raw.work.find(',');
-  const auto number = [](const std::string& text, double& value) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc{} && end == text.data() + text.size() && value > 0;
-  };
-  if (comma != std::string::npos &&
-      number(raw.work.substr(0, comma), options.compare.work_before) &&
-      number(raw.work.substr(comma + 1), options.compare.work_after)) {
-    return {};
-  }
-  return Error{"--work: " + shown(raw.work) + " is not two numbers above 0, as in 1000,950"};
-}
-
 Result<void> check_saved(Invocation& invocation, const Raw& raw) {
   if (invocation.verb == Verb::kConvert) {
     return check_outputs(invocation.convert.outputs, invocation.convert.format);
   }
-  if (invocation.verb == Verb::kDiff) return check_diff(invocation.diff, raw);
+  if (invocation.verb == Verb::kDiff) return check_diff(invocation.diff, raw.saved);
   return {};
 }
 
@@ -339,7 +267,8 @@ Result<void> parse_into(Grammar& grammar, Invocation& invocation,
     if (grammar.has_verb()) return usage_error(error.what());
     const std::string what = words.empty() ? "no verb" : "unknown verb " + shown(words.front());
     return usage_error(what +
-                       ": use snapshot, record, top, convert, diff, daemon, ps, dump, probes, "
+                       ": use snapshot, record, top, convert, diff, query, mcp, daemon, ps, dump, "
+                       "probes, "
                        "doctor or check-config");
   } catch (const CLI::Error& error) {
     return usage_error(error.what());

@@ -11,6 +11,7 @@
 #include "userspace/base/result.h"
 #include "userspace/daemon/daemon.h"
 #include "userspace/report/diff.h"
+#include "userspace/report/query.h"
 
 // The command line as checked values. Looks at nothing but its words: whether a process or a folder
 // is there is found by the verbs.
@@ -31,7 +32,9 @@ struct SnapshotOptions {
   aggregate::GroupBy by = aggregate::GroupBy::kNone;
   bool full_filenames = false;
   aggregate::LineMode lines = aggregate::LineMode::kCurrent;
-  uint32_t limit = 0;                // 0 = the report's own choice
+  uint32_t limit = 0;       // 0 = the report's own choice
+  uint32_t max_tokens = 0;  // likewise
+  bool with_prompt = false;
   std::string table;                 // for CSV
   std::vector<std::string> outputs;  // "-" = standard output; at least one
   std::string format;                // empty = by the suffix
@@ -88,8 +91,10 @@ struct ConvertOptions {
   bool threads = false;
   bool python_only = false;
   bool full_filenames = false;
-  uint32_t limit = 0;  // 0 = the report's own choice
-  std::string table;   // for CSV
+  uint32_t limit = 0;       // 0 = the report's own choice
+  uint32_t max_tokens = 0;  // likewise
+  bool with_prompt = false;
+  std::string table;  // for CSV
 };
 
 struct DiffFileOptions {
@@ -101,11 +106,23 @@ struct DiffFileOptions {
   std::string output = "-";
 };
 
+struct QueryOptions {
+  std::string input;  // "-" = standard input
+  report::Query query;
+  bool python_only = false;
+};
+
+struct McpOptions {
+  std::vector<std::string> files;
+};
+
 enum class Verb : uint8_t {
   kShowText,
   kSnapshot,
   kConvert,
   kDiff,
+  kQuery,
+  kMcp,
   kDaemon,
   kPs,
   kDump,
@@ -125,6 +142,8 @@ struct Invocation {
   TopOptions top;
   ConvertOptions convert;
   DiffFileOptions diff;
+  QueryOptions query;
+  McpOptions mcp;
   ProbesOptions probes;
   DoctorOptions doctor;
   std::string check_config_file;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/cli/saved.h"
 
+#include "userspace/aggregate/view.h"
 #include "userspace/cli/outputs.h"
 #include "userspace/daemon/version.h"
 #include "userspace/export/writer.h"
@@ -31,6 +32,8 @@ Result<void> convert_profile(const ConvertOptions& options) {
   request.python_only = options.python_only;
   request.full_paths = options.full_filenames;
   request.limit = options.limit;
+  request.max_tokens = options.max_tokens;
+  request.prompt = options.with_prompt;
   request.table = options.table;
   const auto rendered = daemon::render(*profile, request);
   if (!rendered) return rendered.error();
@@ -48,6 +51,17 @@ Result<void> diff_profiles(const DiffFileOptions& options) {
                               options.cost_per_core_hour};
   return exporter::write_output(options.output, options.json ? report::diff_json(*diff, text)
                                                              : report::diff_text(*diff, text));
+}
+
+Result<void> query_profile(const QueryOptions& options) {
+  const auto profile = load(options.input);
+  if (!profile) return profile.error();
+  aggregate::ViewOptions view;
+  view.native = !options.python_only;
+  view.python_only = options.python_only;
+  const auto text = report::answer(aggregate::apply_view(*profile, view), options.query);
+  if (!text) return text.error();
+  return exporter::write_output("-", *text);
 }
 
 }  // namespace pyprof::cli

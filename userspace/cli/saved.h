@@ -9,5 +9,6 @@ namespace pyprof::cli {
 
 [[nodiscard]] Result<void> convert_profile(const ConvertOptions& options);
 [[nodiscard]] Result<void> diff_profiles(const DiffFileOptions& options);
+[[nodiscard]] Result<void> query_profile(const QueryOptions& options);
 
 }  // namespace pyprof::cli

@@ -51,6 +51,8 @@ daemon::SnapshotJob to_job(const SnapshotOptions& options, const std::vector<Out
   job.render.python_only = options.python_only;
   job.render.full_paths = options.full_filenames;
   job.render.limit = options.limit;
+  job.render.max_tokens = options.max_tokens;
+  job.render.prompt = options.with_prompt;
   job.render.lines = options.lines;
   job.render.table = options.table;
   job.render.gil = options.gil;

@@ -17,6 +17,7 @@
 #include "userspace/export/speedscope.h"
 #include "userspace/export/svg.h"
 #include "userspace/report/json_report.h"
+#include "userspace/report/markdown.h"
 #include "userspace/report/text_report.h"
 
 namespace pyprof::daemon {
@@ -29,11 +30,16 @@ constexpr std::string_view kFullPaths = "full";
 constexpr std::string_view kFirstLines = "firstline";
 constexpr std::string_view kTable = "table:";
 constexpr std::string_view kNoLines = "nolines";
+constexpr std::string_view kTokens = "tokens:";
+constexpr std::string_view kPrompt = "prompt";
+
+bool is_report(Format format) {
+  return format == Format::kText || format == Format::kMarkdown || format == Format::kJson ||
+         format == Format::kCsv;
+}
 
 bool has_report(const RenderRequest& request) {
-  return std::any_of(request.formats.begin(), request.formats.end(), [](Format format) {
-    return format == Format::kText || format == Format::kJson || format == Format::kCsv;
-  });
+  return std::any_of(request.formats.begin(), request.formats.end(), is_report);
 }
 
 // `profile` is the whole one: findings look at what a view hides.
@@ -46,10 +52,10 @@ report::TextReportOptions report_options(const model::Profile& profile,
     options.findings =
         report::find_problems(profile, aggregate::summarize(profile), request.full_paths);
   }
-  options.max_tokens = RenderRequest::kDefaultTokens;
+  options.max_tokens = request.max_tokens != 0 ? request.max_tokens : RenderRequest::kDefaultTokens;
   if (request.limit == 0) return options;
   options.functions = options.paths = options.edges = request.limit;
-  options.max_tokens = 0;
+  options.max_tokens = request.max_tokens;
   return options;
 }
 
@@ -95,6 +101,8 @@ Result<std::string> render_one(const model::Profile& shown, Format format,
   switch (format) {
     case Format::kText:
       return report::text_report(shown, report);
+    case Format::kMarkdown:
+      return report::to_markdown(report::text_report(shown, report), request.prompt);
     case Format::kCsv:
       return report::csv_report(shown, report, request.table.empty() ? "self" : request.table);
     case Format::kJson:
@@ -124,6 +132,17 @@ Result<void> decode_word(std::string_view word, RenderRequest& into) {
   if (word.starts_with(kTable)) {
     into.table = word.substr(kTable.size());
     return {};
+  }
+  if (word == kPrompt) {
+    into.prompt = true;
+    return {};
+  }
+  if (word.starts_with(kTokens)) {
+    if (read_number(word.substr(kTokens.size()), into.max_tokens) &&
+        into.max_tokens <= into.kMaxTokens) {
+      return {};
+    }
+    return Error{"the number of tokens must be at most " + std::to_string(into.kMaxTokens)};
   }
   if (word == kFirstLines || word == kNoLines) {
     into.lines = word == kNoLines ? LineMode::kNone : LineMode::kFirst;
@@ -177,11 +196,12 @@ std::string encode_formats(const RenderRequest& request) {
   for (const Format format : request.formats) {
     text += text.empty() ? "" : ",";
     text += exporter::format_name(format);
-    const bool rows = format == Format::kText || format == Format::kJson || format == Format::kCsv;
-    if (rows && request.limit != 0) text += "=" + std::to_string(request.limit);
+    if (is_report(format) && request.limit != 0) text += "=" + std::to_string(request.limit);
   }
   if (request.full_paths) (text += ",") += kFullPaths;
   if (!request.table.empty()) ((text += ",") += kTable) += request.table;
+  if (request.max_tokens != 0) ((text += ",") += kTokens) += std::to_string(request.max_tokens);
+  if (request.prompt) (text += ",") += kPrompt;
   if (request.lines == LineMode::kFirst) (text += ",") += kFirstLines;
   if (request.lines == LineMode::kNone) (text += ",") += kNoLines;
   return text;

@@ -18,6 +18,7 @@ namespace pyprof::daemon {
 
 struct RenderRequest {
   static constexpr uint32_t kMaxLimit = 1000;
+  static constexpr uint32_t kMaxTokens = 1'000'000;
   static constexpr uint32_t kDefaultTokens = 6000;  // of the text report, unless `limit` is given
 
   std::vector<exporter::Format> formats;  // each at most once
@@ -28,8 +29,10 @@ struct RenderRequest {
   aggregate::LineMode lines = aggregate::LineMode::kCurrent;  // of frames in graphs
   bool gil = false;  // only samples that hold the GIL; whoever samples leaves the others out
   aggregate::GroupBy by = aggregate::GroupBy::kNone;
-  std::string table;   // of the text report, for CSV; empty = self
-  uint32_t limit = 0;  // rows of each table of the text report, 0 = the report's own choice
+  std::string table;        // of the text report, for CSV; empty = self
+  uint32_t limit = 0;       // rows of each table of the text report, 0 = the report's own choice
+  uint32_t max_tokens = 0;  // of the text report, 0 = kDefaultTokens
+  bool prompt = false;      // the Markdown report ends in a task for a language model
 };
 
 // Whether samples must have been told apart by their labels.

@@ -30,10 +30,13 @@ constexpr Spelling kNames[] = {
     {"perf", Format::kPerfScript},
     {"json", Format::kJson},
     {"csv", Format::kCsv},
+    {"md", Format::kMarkdown},
+    {"markdown", Format::kMarkdown},
 };
 
 constexpr Spelling kSuffixes[] = {
     {".txt", Format::kText},
+    {".md", Format::kMarkdown},
     {".folded", Format::kFolded},
     {".collapsed", Format::kFolded},
     {".svg", Format::kSvg},
@@ -57,7 +60,7 @@ Result<Format> parse_format(std::string_view name) {
   }
   return Error{
       fmt::format("unknown format '{}': use text, folded, svg, pprof, speedscope, callgrind, "
-                  "pstats, gecko, perf, json or csv",
+                  "pstats, gecko, perf, json, csv or md",
                   aggregate::clean_text(name, 64)),
       ExitCode::kUsage};
 }

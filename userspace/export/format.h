@@ -23,11 +23,12 @@ enum class Format : uint8_t {
   kPerfScript,
   kJson,
   kCsv,
+  kMarkdown,
 };
 
 // "text", "folded" (also "raw", "collapsed"), "svg" (also "flamegraph"), "pprof", "speedscope",
-// "callgrind", "pstats", "gecko", "perf", "json",
-// "csv". Anything else is a kUsage error that names them.
+// "callgrind", "pstats", "gecko", "perf", "json", "csv", "md". Anything else is a kUsage error that
+// names them.
 [[nodiscard]] Result<Format> parse_format(std::string_view name);
 
 // From the end of a file name, as the tools that read the formats expect it.

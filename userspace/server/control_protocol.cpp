@@ -11,7 +11,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxPids = 4'096;
 constexpr std::size_t kMaxWordBytes = 32;
-constexpr std::size_t kMaxFormatsBytes = 128;  // all that there are
+constexpr std::size_t kMaxFormatsBytes = 192;  // all that there are
 constexpr std::size_t kMaxTitleBytes = 1'024;
 constexpr std::size_t kMaxErrorBytes = 8'192;  // two of them, escaped, fit in one line
 constexpr uint64_t kMaxDurationMs = 24ULL * 3600 * 1000;

@@ -22,7 +22,7 @@ TEST(FormatTest, RefusesOthersAndNamesTheKnown) {
   EXPECT_EQ(parsed.error().code, ExitCode::kUsage);
   EXPECT_EQ(parsed.error().message,
             "unknown format 'gif ': use text, folded, svg, pprof, speedscope, "
-            "callgrind, pstats, gecko, perf, json or csv");
+            "callgrind, pstats, gecko, perf, json, csv or md");
 }
 
 TEST(FormatTest, InfersFromTheSuffix) {
