@@ -33,6 +33,7 @@ typedef __s64 s64;
 #define CODES_PER_PROGRAM 64
 #define MAX_ELEMENTS 4096    /* of 16 bytes: kernel, native and Python frames of one stack */
 #define CODES_PER_SECOND 4000 /* captured for one process */
+#define PIECES_PER_SECOND 100 /* of stacks, sent by one CPU */
 
 /* ---- tunables, written by userspace before load ---- */
 const volatile __u32 cfg_only_targets = 0;    /* sample only the processes in `targets` */

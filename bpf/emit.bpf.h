@@ -35,10 +35,12 @@ static __always_inline void emit_stack(struct scratch *s, struct wire_counters *
 	s->record.tick.type = WIRE_TYPE_STACK;
 	s->record.n_python = s->python_count;
 	s->record.n_native = n - s->python_count - kernel;
-	s->record.flags = s->uncaptured ? WIRE_STACK_UNINTERNED : 0;
+	u32 piece = s->record.piece_bytes;
+	s->record.flags = s->uncaptured || piece ? WIRE_STACK_UNINTERNED : 0;
 	FORGET(n);
+	FORGET(piece);
 	n &= MAX_ELEMENTS - 1;
-	u32 bytes = sizeof(struct wire_stack) + n * 16;
+	u32 bytes = sizeof(struct wire_stack) + n * 16 + (piece & (2 * WIRE_MAX_PIECE_BYTES - 1));
 	s->record.bytes = bytes;
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	s->record.cgroup_id = task_cgroup_id(task);
@@ -48,7 +50,7 @@ static __always_inline void emit_stack(struct scratch *s, struct wire_counters *
 	}
 	c->stack_bytes += bytes + 8;
 	emit_outcome(c, WIRE_OUT_STACK);
-	if (s->uncaptured)
+	if (s->record.flags & WIRE_STACK_UNINTERNED)
 		return;
 	struct wire_stack_state state = {.stamp = s->stamp, .identity = s->identity};
 	if (bpf_map_update_elem(&stacks, &key, &state, BPF_ANY))
@@ -82,7 +84,7 @@ static __always_inline int emit(struct scratch *s, struct wire_counters *c)
 		else
 			known = 0;
 	}
-	if (known)
+	if (known && !s->record.piece_bytes)
 		emit_tick(s, c);
 	else
 		emit_stack(s, c, key);

@@ -78,6 +78,8 @@ struct scratch {
 	u64 recheck_seed; /* of the process, and of what userspace still knows */
 	u64 file_name, file_text[2]; /* read last in this sample: address, length and hash */
 	u64 samples;
+	u64 piece_second; /* pieces of stack were sent in it */
+	u64 pieces;
 	u64 code_cache_salt; /* changed to empty the code cache */
 	u32 python_count, verify_at;
 	u32 window_want;
@@ -175,8 +177,8 @@ struct row_bank {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, WIRE_BANK_CHUNKS);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, u32);
-	__type(value, struct wire_chunk);
+	__uint(key_size, sizeof(u32)); /* without BTF types: 5.15 to 6.2 would take no bank made without them */
+	__uint(value_size, sizeof(struct wire_chunk));
 };
 
 /* Userspace adds banks when rows need them. */

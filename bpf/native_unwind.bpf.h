@@ -21,6 +21,7 @@ enum native_verdict {
 /* Rules the tables cannot hold: a mapping without rows, and no mapping at all. */
 #define RULE_FRAME_POINTER 0xfffffffeu
 #define NATIVE_AT_ROOT 0x100u /* no fault: rbp is 0 in the outermost frame (psABI); 0 in its low byte */
+#define RULE_UNREAD 0xfffffffdu
 #define RULE_NO_MAPPING WIRE_RULE_MISSING
 
 static __always_inline struct wire_mapping *native_find_mapping(struct scratch *s, u64 pc)
@@ -76,7 +77,7 @@ __noinline u32 native_find_rule(u64 pc)
 	if (!m)
 		return RULE_NO_MAPPING;
 	if (m->kind != WIRE_MAP_ROWS)
-		return RULE_FRAME_POINTER;
+		return m->kind == WIRE_MAP_UNREAD ? RULE_UNREAD : RULE_FRAME_POINTER;
 
 	u32 offset = pc - m->bias, entry = m->index_first + (offset >> WIRE_PAGE_BITS);
 	u32 chunk = entry / WIRE_ROW_CHUNK;
@@ -118,7 +119,7 @@ static __always_inline u32 native_rule(struct scratch *s, u64 pc)
 	if (e->pc == pc && e->map_gen == s->process.map_gen)
 		return e->rule;
 	u32 rule = native_find_rule(pc);
-	if (rule < RULE_FRAME_POINTER) {
+	if (rule < RULE_UNREAD) {
 		e->pc = pc;
 		e->map_gen = s->process.map_gen;
 		e->rule = rule;
@@ -241,6 +242,8 @@ __noinline u32 native_other_cfa(u32 rule, u64 pc, u64 sp)
 
 	if (rule == RULE_NO_MAPPING)
 		return WIRE_FAULT_NATIVE_NO_MAPPING;
+	if (rule == RULE_UNREAD)
+		return WIRE_FAULT_NATIVE_UNREAD;
 	if (base == WIRE_RULE_NONE)
 		return WIRE_FAULT_NATIVE_NO_RULE;
 	if (base == WIRE_RULE_PLT) {
@@ -360,9 +363,59 @@ static __always_inline int native_walk(struct scratch *s)
 	return NATIVE_MORE;
 
 done:
+	s->sp = sp;
 	s->hash = h;
 	s->elements = n;
 	return NATIVE_DONE;
+}
+
+/* Tables that are missing now may be there in a moment: userspace can go on, with the stack as it is.
+ * Python frames would lie where the piece is put. */
+static __always_inline int native_piece_helps(struct scratch *s)
+{
+	u32 end = s->record.native_end;
+
+	return s->process.python == WIRE_NO_SLOT &&
+	       (end == WIRE_FAULT_PROC_UNKNOWN || end == WIRE_FAULT_PROC_STALE ||
+		end == WIRE_FAULT_NATIVE_UNREAD || end == WIRE_FAULT_NATIVE_NO_MAPPING);
+}
+
+static __always_inline int native_piece_allowed(struct scratch *s)
+{
+	u64 second = s->record.tick.time_ns >> 30;
+
+	if (second != s->piece_second) {
+		s->piece_second = second;
+		s->pieces = 0;
+	}
+	return s->pieces++ < PIECES_PER_SECOND;
+}
+
+/* Copies the user stack from the last frame's sp on behind the elements, to the first page that is
+ * not there. */
+__noinline int native_piece(void)
+{
+	struct scratch *s = this_scratch();
+
+	if (!s)
+		return 0;
+	u64 sp = *(volatile u64 *)&s->sp, n = s->elements, copied = 0;
+	if (n >= MAX_ELEMENTS / 2 || sp & 7 || !native_piece_allowed(s) || native_restore_bp(s))
+		return 0;
+	NO_UNROLL
+	for (int i = 0; i < WIRE_MAX_PIECE_BYTES / 4096; i++) {
+		char *to = (char *)s->element;
+		u64 at = (n << 4) + copied, from = sp + copied, bytes = 4096 - (from & 4095);
+
+		ADD_MASKED(to, at, 0xffff);
+		if (bpf_probe_read_user(to, bytes, (void *)from))
+			break;
+		copied += bytes;
+	}
+	s->record.piece_sp = sp;
+	s->record.piece_bp = s->bp;
+	s->record.piece_bytes = copied;
+	return 0;
 }
 
 #endif

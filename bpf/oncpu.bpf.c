@@ -65,6 +65,8 @@ static __always_inline void tick_reset(struct scratch *s)
 	s->record.n_kernel = s->record.n_native = s->record.n_python = 0;
 	s->record.native_end = s->record.python_end = 0;
 	s->record.sp = s->record.cgroup_id = 0;
+	s->record.piece_bytes = 0;
+	s->record.piece_sp = s->record.piece_bp = 0;
 	s->record.task = s->task_address = 0;
 	s->elements = 0;
 	s->python_count = 0;
@@ -192,6 +194,8 @@ static __always_inline void native_finish(void *ctx, struct scratch *s, struct w
 
 	if (end > WIRE_FAULT_PROC_STALE)
 		count_fault(c, end);
+	if (native_piece_helps(s))
+		native_piece();
 	if (s->process.python != WIRE_NO_SLOT)
 		TAIL_CALL(ctx, s, TAIL_PY_START);
 	TAIL_CALL(ctx, s, TAIL_EMIT);

@@ -22,6 +22,7 @@
 /* ---- limits ---------------------------------------------------------------------------------- */
 #define WIRE_MAX_KERNEL_FRAMES 127  /* kernel default of kernel.perf_event_max_stack */
 #define WIRE_MAX_NATIVE_FRAMES 2176 /* 17 programs of 128 frames */
+#define WIRE_MAX_PIECE_BYTES 16384  /* of a user stack whose unwind goes on in userspace */
 #define WIRE_MAX_PYTHON_FRAMES 1536 /* entry frames included */
 #define WIRE_MAX_MAPPINGS 4096      /* executable mappings of one process */
 #define WIRE_MAX_NAME_BYTES 512     /* qualname bytes captured (raw, kind 1/2/4 per character) */
@@ -57,6 +58,7 @@
 	X(NATIVE_NO_MAPPING, "native_no_mapping", "program counter outside every known mapping") \
 	X(NATIVE_NO_RULE, "native_no_rule", "no unwind rule for the program counter") \
 	X(NATIVE_RULE, "native_rule", "unwind rule of a kind that is not supported") \
+	X(NATIVE_UNREAD, "native_unread", "unwind rules of the file are still being read") \
 	X(NATIVE_FAULT, "native_fault", "stack page not resident") \
 	X(NATIVE_CFA, "native_cfa", "frame address did not grow") \
 	X(NATIVE_DEPTH, "native_depth", "more native frames than the limit") \
@@ -172,7 +174,7 @@ WIRE_ASSERT_SIZE(struct wire_python, 16);
 
 /*
  * A new stack: this head, then kernel[n_kernel] (u64, leaf first, padded to an even count),
- * native[n_native] and python[n_python], innermost first.
+ * native[n_native] and python[n_python], innermost first, and the piece of stack.
  */
 struct wire_stack {
 	struct wire_tick tick;
@@ -185,11 +187,13 @@ struct wire_stack {
 	__u8 python_end; /* enum wire_fault: why the Python part was cut, 0 = reached the root */
 	__u64 cgroup_id;
 	__u32 flags;
-	__u32 pad;
-	__u64 sp;     /* user stack pointer of the leaf */
-	__u64 bytes;  /* whole record */
+	__u32 piece_bytes; /* behind the Python part: user stack from piece_sp on, 0 = none was sent */
+	__u64 sp;       /* user stack pointer of the leaf */
+	__u64 bytes;    /* whole record */
+	__u64 piece_sp; /* registers of the last native frame, for who goes on with the unwind */
+	__u64 piece_bp;
 };
-WIRE_ASSERT_SIZE(struct wire_stack, 128);
+WIRE_ASSERT_SIZE(struct wire_stack, 144);
 
 /* A string object as CPython stores it. */
 struct wire_text {
@@ -301,8 +305,9 @@ struct wire_mapping {
 WIRE_ASSERT_SIZE(struct wire_mapping, 32);
 
 enum wire_mapping_kind {
-	WIRE_MAP_NONE = 0,  /* no rows yet or none at all: frame pointers are tried */
+	WIRE_MAP_NONE = 0,   /* no rows: frame pointers are tried */
 	WIRE_MAP_ROWS = 1,
+	WIRE_MAP_UNREAD = 2, /* its file is being read */
 };
 
 /*

@@ -67,6 +67,7 @@ Result<void> measure_load(int rounds, Figures& figures) {
     const uint64_t start_ns = monotonic_ns();
     const auto probe = probe::Probe::load({});
     if (!probe) return probe.error();
+    if (const auto loaded = (*probe)->wait_programs(); !loaded) return loaded;
     ms.push_back(ms_since(start_ns));
     verified = verified_instructions();
   }

@@ -128,6 +128,7 @@ void add_pipeline(MetricsSnapshot& out, const engine::EngineStatus& engine) {
   out.add(Metric::kDebugFiles, {"missing"}, number(engine.debug_files.missing));
   out.add(Metric::kDebugFiles, {"failed"}, number(engine.debug_files.failed));
   out.add(Metric::kDebugFiles, {"dropped"}, number(engine.debug_files.dropped));
+  out.add(Metric::kLateStacks, {}, number(engine.late_stacks));
   const uint64_t python = engine.python_processes;
   out.add(Metric::kProcesses, {"python"}, number(python));
   out.add(Metric::kProcesses, {"native"},

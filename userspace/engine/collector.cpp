@@ -151,6 +151,7 @@ void Collector::pump(bool with_samples) {
   apply_scan_results();
   merge();
   hand_over_changes();
+  finish_held(!flushes.empty());
   for (auto& promise : flushes)
     batch_.emplace_back(Barrier{std::move(promise)});
   hand_over_items();
@@ -213,6 +214,8 @@ void Collector::add_stack(const probe::StackRecord& record) {
   stack.time_ns = tick.time_ns;
   stack.kernel.assign(record.kernel.begin(), record.kernel.end());
   stack.sp = record.head.sp;
+  stack.piece = {
+      record.head.piece_sp, record.head.piece_bp, {record.piece.begin(), record.piece.end()}};
   stack.native_end = record.head.native_end;
   stack.python_end = record.head.python_end;
   stack.native.reserve(record.native.size());
@@ -275,15 +278,6 @@ void Collector::merge() {
   finish_codes();
 }
 
-void Collector::resolve(Pending& pending) {
-  if (auto* sample = std::get_if<model::RawSample>(&pending.item)) {
-    if (!resolve_sample(pending, *sample)) return;
-  } else if (auto* stack = std::get_if<model::RawStack>(&pending.item)) {
-    resolve_stack(pending, *stack);
-  }
-  batch_.push_back(std::move(pending.item));
-}
-
 // What the living process has to add to the code objects of this batch.
 void Collector::finish_codes() {
   std::vector<model::CodeObject*> methods;
@@ -304,36 +298,6 @@ void Collector::complete(const model::CodeObject& code) {
     batch.emplace_back(std::move(whole));
     queue_.push(std::move(batch));
   });
-}
-
-// Returns false for a tick that points at a stack from before a mapping was replaced.
-bool Collector::resolve_sample(Pending& pending, model::RawSample& sample) {
-  if (sample.kernel_leaf) return true;
-  const auto* state = tracker_.find(sample.process);
-  if (state != nullptr && !state->space.read().replaced().empty() &&
-      state->space.read().replaced().back().replaced_ns > publisher_.built_ns(pending.map_gen) &&
-      state->space.read().replaced().back().replaced_ns <= sample.time_ns) {
-    probe_.delete_stack(sample.key);
-    const std::lock_guard lock(mutex_);
-    ++stats_.outdated;
-    return false;
-  }
-  sample.leaf = tracker_.resolve(sample.process, sample.leaf.pc, sample.time_ns);
-  return true;
-}
-
-void Collector::resolve_stack(const Pending& pending, model::RawStack& stack) {
-  const uint64_t built_ns = publisher_.built_ns(pending.map_gen);
-  for (std::size_t i = 0; i < stack.native.size(); ++i) {
-    auto& frame = stack.native[i];
-    const uint64_t look = frame.where.pc - (frame.exact ? 0 : 1);
-    if (tracker_.suspicious(stack.process, look, stack.time_ns, built_ns)) {
-      stack.native.resize(i);
-      stack.native_end = WIRE_FAULT_NATIVE_NO_MAPPING;
-      return;
-    }
-    frame.where = tracker_.resolve(stack.process, frame.where.pc, stack.time_ns);
-  }
 }
 
 void Collector::hand_over_changes() {

@@ -3,9 +3,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_set>
 #include <vector>
@@ -25,6 +27,7 @@ struct CollectorStats {
   uint64_t lost_in_queue = 0;  // samples dropped because symbolizing did not keep up
   uint64_t outdated = 0;       // ticks whose stack was unwound with tables of a replaced mapping
   uint64_t malformed = 0;
+  uint64_t late = 0;  // stacks that were unwound to their end in userspace
   uint64_t events_lost = 0;
   uint64_t processes = 0;
   double ring_fill = 0;  // worst since the last reading
@@ -77,6 +80,8 @@ class Collector {
   void finish_codes();
   bool resolve_sample(Pending& pending, model::RawSample& sample);
   void resolve_stack(const Pending& pending, model::RawStack& stack);
+  bool finish_stack(model::RawStack& stack, bool last_try);
+  void finish_held(bool last_try);
   void hand_over_changes();
   void hand_over_items();
   void rescan();
@@ -91,6 +96,12 @@ class Collector {
   probe::Decoder decoder_;
   std::vector<Pending> pending_;
   std::vector<model::ProcessEvent> events_;
+  // A stack that waits for tables, and its tick.
+  struct Held {
+    model::RawStack stack;
+    std::optional<model::RawSample> sample;
+  };
+  std::deque<Held> held_;
   Batch batch_;
   uint64_t last_event_ns_ = 0;
   Fd epoll_, timer_, wake_;

@@ -61,6 +61,7 @@ struct EngineStatus {
   uint64_t identity_ns = 0;
   uint64_t identity_checks = 0;
   uint64_t code_records = 0;
+  uint64_t late_stacks = 0;  // unwound to their end in userspace: the kernel had no tables yet
   uint64_t stack_bytes = 0;
   uint64_t tick_bytes = 0;
   uint64_t context_switches = 0;

@@ -50,6 +50,7 @@ EngineStatus Engine::Impl::status() {
   status.identity_ns = values.identity_ns;
   status.identity_checks = values.identity_checks;
   status.code_records = values.code_records;
+  status.late_stacks = now.collector.late;
   status.stack_bytes = values.stack_bytes;
   status.tick_bytes = values.tick_bytes;
   status.context_switches = values.switches;

@@ -79,6 +79,15 @@ void FileCatalog::place(model::FileId id, const reader::ReadResult& result) {
   if (tables != nullptr && !tables->packed.rows.empty()) place_rows(id, file, *tables);
   const std::lock_guard lock(mutex_);
   unplaced_ = starved_.size();
+  readable_[id] = {file.rows == LoadedFile::Rows::kPlaced, file.placement, file.first_address};
+}
+
+std::optional<uint32_t> FileCatalog::rule(model::FileId id, uint64_t address) const {
+  const std::lock_guard lock(mutex_);
+  const auto file = readable_.find(id);
+  if (file == readable_.end()) return std::nullopt;
+  if (!file->second.rows || address < file->second.first_address) return WIRE_RULE_NONE;
+  return tables_.rule_at(file->second.placement, address - file->second.first_address);
 }
 
 void FileCatalog::place_rows(model::FileId id, LoadedFile& file, const reader::FileTables& tables) {
@@ -128,11 +137,15 @@ std::vector<uint32_t> FileCatalog::translate(const reader::FileTables& tables) {
 bool FileCatalog::evict_one() {
   const std::lock_guard lock(mutex_);
   LoadedFile* oldest = nullptr;
+  model::FileId oldest_id = 0;
   for (const auto& [id, file] : loaded_) {
     if (file->rows != LoadedFile::Rows::kPlaced || file->users != 0) continue;
-    if (oldest == nullptr || file->last_use_ns < oldest->last_use_ns) oldest = file.get();
+    if (oldest != nullptr && file->last_use_ns >= oldest->last_use_ns) continue;
+    oldest = file.get();
+    oldest_id = id;
   }
   if (oldest == nullptr) return false;
+  readable_.erase(oldest_id);
   tables_.remove_file(oldest->placement, monotonic_ns());
   oldest->rows = LoadedFile::Rows::kEvicted;
   oldest->placement = {};

@@ -70,6 +70,9 @@ class FileCatalog {
   };
   // Any thread, as all that follow. A copy; invalid if the file is not open.
   [[nodiscard]] OpenFile duplicate(model::FileId id) const;
+  // For an address of the file: the rule in full, of wire.h. Nothing if the file was not read yet,
+  // or its rows had to go.
+  [[nodiscard]] std::optional<uint32_t> rule(model::FileId id, uint64_t address) const;
   // Files whose rows find no room in the kernel's table now.
   [[nodiscard]] uint64_t unplaced() const;
   [[nodiscard]] uint64_t evicted() const;
@@ -78,6 +81,12 @@ class FileCatalog {
   struct Need {
     uint32_t rows = 0;
     uint32_t index = 0;
+  };
+  // Of a file that was read.
+  struct Readable {
+    bool rows = false;
+    probe::FilePlacement placement;
+    uint64_t first_address = 0;
   };
   void place_rows(model::FileId id, LoadedFile& file, const reader::FileTables& tables);
   [[nodiscard]] std::vector<uint32_t> translate(const reader::FileTables& tables);
@@ -93,6 +102,7 @@ class FileCatalog {
   mutable std::mutex mutex_;  // guards what follows; entries never move or go
   std::unordered_map<model::FileId, std::unique_ptr<LoadedFile>> loaded_;
   std::unordered_map<model::FileId, OpenFile> open_;
+  std::unordered_map<model::FileId, Readable> readable_;
   uint64_t unplaced_ = 0;
   uint64_t evicted_ = 0;
 };

@@ -18,13 +18,13 @@ constexpr std::size_t kMaxAmbiguous = 64;
 constexpr std::size_t kMaxStarved = 4'096;
 constexpr uint64_t kLookAgainNs = 1'000'000'000;
 
-// Rows for what the file's table covers; frame pointers elsewhere.
-wire_mapping make_mapping(const process::MappedRange& range, const LoadedFile* file,
-                          uint64_t bias) {
+// Rows for what the file's table covers; frame pointers elsewhere, unless rows may come.
+wire_mapping make_mapping(const process::MappedRange& range, const LoadedFile* file, uint64_t bias,
+                          bool unread) {
   wire_mapping mapping{};
   mapping.start = range.mapping.start;
   mapping.end = range.mapping.end;
-  mapping.kind = WIRE_MAP_NONE;
+  mapping.kind = unread ? WIRE_MAP_UNREAD : WIRE_MAP_NONE;
   if (file == nullptr || file->rows != LoadedFile::Rows::kPlaced) return mapping;
   const uint64_t first = mapping.start - bias, end = mapping.end - bias;
   if (end <= file->first_address || first >= file->end_address) return mapping;
@@ -211,29 +211,28 @@ void Publisher::learn(Job& job) {
   job.learnt = true;
 }
 
-const LoadedFile* Publisher::file_of(const Job& job, const process::MappedRange& range,
-                                     bool may_read, uint64_t& bias, Built& built) {
+Publisher::Mapped Publisher::file_of(const Job& job, const process::MappedRange& range,
+                                     bool may_read, Built& built) {
   const auto& mapping = range.mapping;
-  if (!process::has_file(mapping) && !process::is_vdso(mapping)) return nullptr;
+  if (!process::has_file(mapping) && !process::is_vdso(mapping)) return {};
   auto binding = files_.find(mapping);
   if (!binding && may_read) {
     auto identified = files_.identify(proc_, job.state.pid, mapping);
-    if (!identified) return nullptr;
+    if (!identified) return {};
     binding = *identified;
   }
   if (!binding) {
     built.missing = true;
-    return nullptr;
+    return {nullptr, 0, true};
   }
-  bias = binding->bias;
   const auto* file = catalog_.find(binding->file);
   const bool wanted = file == nullptr || file->rows == LoadedFile::Rows::kEvicted;
   if (wanted && may_read) read_file(job, binding->file, mapping, built);
   if (wanted && !may_read) built.missing = true;
-  if (file == nullptr) return nullptr;
+  if (file == nullptr) return {nullptr, binding->bias, true};
   if (file->rows == LoadedFile::Rows::kPlaced) built.files.push_back(binding->file);
   if (file->rows == LoadedFile::Rows::kStarved) built.starved.push_back(binding->file);
-  return file;
+  return {file, binding->bias, wanted};
 }
 
 // If a file has to be read first, what there is without it.
@@ -243,10 +242,9 @@ Publisher::Built Publisher::build(const Job& job, bool may_read) {
   const python::TsdLayout* tsd = nullptr;
   const python::AsyncioLayout* asyncio = nullptr;
   for (const auto& range : job.state.space.read().ranges()) {
-    uint64_t bias = 0;
-    const auto* file = file_of(job, range, may_read, bias, built);
+    const auto [file, bias, unread] = file_of(job, range, may_read, built);
     if (built.mappings.size() < WIRE_MAX_MAPPINGS) {
-      built.mappings.push_back(make_mapping(range, file, bias));
+      built.mappings.push_back(make_mapping(range, file, bias, unread));
     }
     if (file == nullptr) continue;
     if (file->tsd) tsd = &*file->tsd;

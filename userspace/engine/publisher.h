@@ -59,6 +59,11 @@ class Publisher {
   // The time that a mapping generation describes; 0 = too long ago to be remembered.
   [[nodiscard]] uint64_t built_ns(uint32_t map_gen) const;
 
+  // See FileCatalog. Any thread.
+  [[nodiscard]] std::optional<uint32_t> rule(const model::NativeAddress& where) const {
+    return catalog_.rule(where.file, where.address);
+  }
+
   // Tables that found no room in the kernel.
   [[nodiscard]] uint64_t refused() const;
   [[nodiscard]] reader::ReaderCounts reader_counts() const { return reader_->counts(); }
@@ -108,8 +113,13 @@ class Publisher {
   void take_files(std::unique_lock<std::mutex>& lock);
   void do_again(std::vector<Job>& jobs);
   Built build(const Job& job, bool may_read);
-  const LoadedFile* file_of(const Job& job, const process::MappedRange& range, bool may_read,
-                            uint64_t& bias, Built& built);
+  // What a mapping is of.
+  struct Mapped {
+    const LoadedFile* file = nullptr;
+    uint64_t bias = 0;
+    bool unread = false;  // the file is to be read
+  };
+  Mapped file_of(const Job& job, const process::MappedRange& range, bool may_read, Built& built);
   void read_file(const Job& job, model::FileId id, const model::Mapping& mapping, Built& built);
   void start_reading(model::FileId id, Fd fd);
   uint32_t choose_python(const Job& job, const std::vector<InterpreterCandidate>& candidates,

@@ -38,6 +38,13 @@ struct PythonFrame {
   bool activation = false;  // <= 3.10: an activation of the eval loop of its own
 };
 
+// Of a stack that the kernel could not unwind for want of tables.
+struct StackPiece {
+  uint64_t sp = 0;  // of the outermost frame that is known
+  uint64_t bp = 0;
+  std::vector<uint8_t> bytes;  // the user stack from sp on; empty = there is no piece
+};
+
 // A stack at its first sight. Frames are innermost first.
 struct RawStack {
   StackKey key = 0;
@@ -46,6 +53,7 @@ struct RawStack {
   std::vector<uint64_t> kernel;
   std::vector<NativeFrame> native;
   std::vector<PythonFrame> python;
+  StackPiece piece;
   uint64_t sp = 0;         // user stack pointer of the leaf
   uint8_t native_end = 0;  // wire_fault, 0 = reached the root
   uint8_t python_end = 0;  // wire_fault, 0 = reached the root

@@ -45,8 +45,8 @@ Parsed<Record> parse_task(std::span<const uint8_t> bytes) {
 
 bool within_limits(const wire_stack& head) {
   return head.n_kernel <= WIRE_MAX_KERNEL_FRAMES && head.n_native <= WIRE_MAX_NATIVE_FRAMES &&
-         head.n_python <= WIRE_MAX_PYTHON_FRAMES && head.native_end < WIRE_FAULT_COUNT &&
-         head.python_end < WIRE_FAULT_COUNT;
+         head.n_python <= WIRE_MAX_PYTHON_FRAMES && head.piece_bytes <= WIRE_MAX_PIECE_BYTES &&
+         head.native_end < WIRE_FAULT_COUNT && head.python_end < WIRE_FAULT_COUNT;
 }
 
 Parsed<Record> parse_stack(std::span<const uint8_t> bytes) {
@@ -56,11 +56,13 @@ Parsed<Record> parse_stack(std::span<const uint8_t> bytes) {
   const std::size_t kernel_slots = head.n_kernel + head.n_kernel % 2U;
   const std::size_t native_at = sizeof head + kernel_slots * sizeof(uint64_t);
   const std::size_t python_at = native_at + head.n_native * sizeof(wire_native);
-  const std::size_t end = python_at + head.n_python * sizeof(wire_python);
+  const std::size_t piece_at = python_at + head.n_python * sizeof(wire_python);
+  const std::size_t end = piece_at + head.piece_bytes;
   if (end > head.bytes || head.bytes > bytes.size()) return Malformed::kShort;
   return StackRecord{head, array_at<uint64_t>(bytes, sizeof head, head.n_kernel),
                      array_at<wire_native>(bytes, native_at, head.n_native),
-                     array_at<wire_python>(bytes, python_at, head.n_python)};
+                     array_at<wire_python>(bytes, python_at, head.n_python),
+                     bytes.subspan(piece_at, head.piece_bytes)};
 }
 
 Parsed<Record> parse_code(std::span<const uint8_t> bytes) {

@@ -25,6 +25,7 @@ struct StackRecord {
   std::span<const uint64_t> kernel;
   std::span<const wire_native> native;
   std::span<const wire_python> python;
+  std::span<const uint8_t> piece;
 };
 
 // A code object. `payload` starts with the qualname's, the file name's and the line table's bytes,

@@ -3,21 +3,18 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <linux/perf_event.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <optional>
 
 #include "pyebpf.skel.h"
+#include "userspace/probe/clock_events.h"
 #include "userspace/probe/decode.h"
 #include "userspace/probe/kernel_features.h"
 #include "userspace/probe/libbpf_log.h"
@@ -40,61 +37,6 @@ bool has_task_pt_regs() {
   return libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_task_pt_regs, nullptr) == 1 &&
          libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_get_current_task_btf,
                                  nullptr) == 1;
-}
-
-Result<int> open_clock_event(int cpu, uint64_t period_ns) {
-  perf_event_attr attr{};
-  attr.size = sizeof(attr);
-  attr.type = PERF_TYPE_SOFTWARE;
-  attr.config = PERF_COUNT_SW_CPU_CLOCK;
-  attr.sample_period = period_ns;
-  const auto fd =
-      static_cast<int>(::syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC));
-  if (fd < 0) {
-    return errno_error("opening the cpu-clock event of CPU " + std::to_string(cpu), errno);
-  }
-  return fd;
-}
-
-// Starts all clocks anew at one moment, so that each tick sees what all CPUs do at once. With a
-// phase of its own per CPU, threads that hand a lock over at the pace of the ticks are seen twice
-// or never: four threads on CPython's GIL (5 ms turns) at 99 Hz gave 0.93 to 1.05 samples per tick
-// of CPU time. IOC_PERIOD drops what is left of the running period (kernel/events/core.c,
-// __perf_event_period).
-void align_clocks(const std::vector<int>& fds, uint64_t period_ns) {
-  using Clock = std::chrono::steady_clock;
-  constexpr int kAttempts = 5;  // this thread may lose its CPU in the middle
-  const auto quick = std::chrono::microseconds(50 + 10 * fds.size());
-  for (int i = 0; i < kAttempts; i++) {
-    const auto begin = Clock::now();
-    for (const int fd : fds)
-      ::ioctl(fd, PERF_EVENT_IOC_PERIOD, &period_ns);
-    if (Clock::now() - begin < quick) return;
-  }
-}
-
-// One link per online CPU; a CPU that goes offline in between is left out.
-Result<std::vector<Link>> attach_clock(bpf_program* program, const std::vector<int>& cpus,
-                                       uint64_t period_ns) {
-  std::vector<Link> links;
-  std::vector<int> fds;  // the links own them
-  for (const int cpu : cpus) {
-    const auto fd = open_clock_event(cpu, period_ns);
-    if (!fd) {
-      if (fd.error().errno_value == ENODEV) continue;
-      return fd.error();
-    }
-    Link link(bpf_program__attach_perf_event(program, *fd));
-    if (!link) {
-      const int error = errno;
-      ::close(*fd);
-      return errno_error("attaching to the cpu-clock event", error);
-    }
-    links.push_back(std::move(link));
-    fds.push_back(*fd);
-  }
-  align_clocks(fds, period_ns);
-  return links;
 }
 
 std::optional<Mmap> map_array(bpf_map* map) {
@@ -136,6 +78,7 @@ struct Probe::State {
   Mmap counters, index, dictionary, mappings, pythons, control;
   uint32_t cpu_table = 0;  // the one that is written now
   std::vector<MapInfo> map_info;
+  std::optional<TailLoad> tails;  // last: it uses the skeleton until it is gone
 
   void size_maps(const LoadOptions& options);
   void set_tunables(const LoadOptions& options);
@@ -217,8 +160,8 @@ Result<std::unique_ptr<Probe>> Probe::load(const LoadOptions& options) {
   auto cpus = pyprof::probe::online_cpus();
   if (!cpus) return cpus.error();
   state->cpus = std::move(*cpus);
-  for (auto step : {load_tail_programs(*state->skeleton),
-                    state->map_tables(options.limits.row_chunks), state->open_rings(options)}) {
+  state->tails.emplace(*state->skeleton);
+  for (auto step : {state->map_tables(options.limits.row_chunks), state->open_rings(options)}) {
     if (!step) return step.error();
   }
   state->describe_maps();
@@ -268,7 +211,12 @@ Result<void> Probe::attach_process_events() {
   return {};
 }
 
+Result<void> Probe::wait_programs() {
+  return state_->tails->wait();
+}
+
 Result<void> Probe::sample(uint32_t rate_hz) {
+  if (const auto loaded = wait_programs(); !loaded) return loaded;
   auto links = attach_clock(state_->skeleton->progs.on_cpu_tick, state_->cpus,
                             1'000'000'000 / std::max(1u, rate_hz));
   if (!links) return links.error();

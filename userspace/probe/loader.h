@@ -58,8 +58,11 @@ class Probe {
 
   // Fork, exec and exit, and CPU accounting, start to be reported.
   Result<void> attach_process_events();
-  // Samples every online CPU with a fixed period; a call with another rate replaces the events, a
-  // call that fails leaves them as they were.
+  // Until the kernel has verified all programs, which goes on when load() has returned. Fails like
+  // load().
+  Result<void> wait_programs();
+  // Samples every online CPU with a fixed period, once all programs are there; a call with another
+  // rate replaces the events, a call that fails leaves them as they were.
   Result<void> sample(uint32_t rate_hz);
   void stop_sampling();
   // Once, of processes in `only_pids`; see usdt.h for what it does to them. Until the Probe goes.

@@ -94,6 +94,19 @@ std::optional<FilePlacement> TableStore::place_file(std::span<const uint32_t> ro
   return FilePlacement{*row_first, used, *index_first, index_count};
 }
 
+uint32_t TableStore::rule_at(const FilePlacement& file, uint64_t offset) const {
+  const uint64_t page = offset >> WIRE_PAGE_BITS;
+  if (page >= file.index_count) return WIRE_RULE_NONE;
+  const uint32_t entry = memory_.index[file.index_first + page];
+  const auto rows = memory_.rows.subspan(entry >> 8, entry & kMaxPageRows);
+  const auto above = std::upper_bound(rows.begin(), rows.end(), offset & 0xffff,
+                                      [](uint64_t low, uint32_t row) { return low < row >> 16; });
+  if (above == rows.begin()) return WIRE_RULE_NONE;
+  const uint32_t rule = *std::prev(above) & 0xffff;
+  if ((rule & 3) < 2) return (rule & 3) | rule >> 12 << 4 | (rule >> 2 & 0x3ff) << 10;
+  return memory_.dictionary[rule >> 2 & (WIRE_DICT_RULES - 1)];
+}
+
 void TableStore::remove_file(const FilePlacement& placement, uint64_t now_ns) {
   graves_.push_back({now_ns, &rows_, placement.row_first, placement.row_count});
   graves_.push_back({now_ns, &index_, placement.index_first, placement.index_count});

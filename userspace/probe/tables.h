@@ -68,6 +68,9 @@ class TableStore {
   // no room. Every page of `index` lies in `rows`.
   std::optional<FilePlacement> place_file(std::span<const uint32_t> rows,
                                           std::span<const uint32_t> index);
+  // The rule in full, of wire.h, for the address that lies `offset` bytes after the first of the
+  // file's index. Any thread, up to kGraceNs after remove_file().
+  [[nodiscard]] uint32_t rule_at(const FilePlacement& file, uint64_t offset) const;
   void remove_file(const FilePlacement& placement, uint64_t now_ns);
   // The dictionary only grows.
   void write_dictionary(std::span<const uint32_t> rules);

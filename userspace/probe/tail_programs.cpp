@@ -27,10 +27,10 @@ struct TailProgram {
 
 // The heaviest first.
 constexpr std::array<TailProgram, 8> kTailPrograms{{{3, "py_verify", 117},
+                                                    {0, "native_more", 106},
                                                     {2, "py_more", 92},
                                                     {7, "py_copies_more", 88},
                                                     {6, "py_objects_more", 70},
-                                                    {0, "native_more", 56},
                                                     {1, "py_start", 52},
                                                     {4, "py_capture", 17},
                                                     {5, "emit_record", 1}}};
@@ -105,19 +105,20 @@ void leave_out_tail_programs(pyebpf& skeleton) {
   }
 }
 
-Result<void> load_tail_programs(const pyebpf& skeleton) {
+TailLoad::TailLoad(const pyebpf& skeleton) {
   const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1u, kMaxThreads);
-  std::vector<std::future<int>> loads;
   for (const Share& share : divide(threads)) {
-    loads.push_back(
+    loads_.push_back(
         std::async(std::launch::async, [&skeleton, share] { return load_share(skeleton, share); }));
   }
-  int failed = 0;
-  for (std::future<int>& load : loads) {
-    const int error = load.get();
-    if (error != 0) failed = error;
+}
+
+Result<void> TailLoad::wait() {
+  for (std::future<int>& load : loads_) {
+    if (const int error = load.get(); error != 0) failed_ = error;
   }
-  if (failed != 0) return load_error(-failed);
+  loads_.clear();
+  if (failed_ != 0) return load_error(-failed_);
   return {};
 }
 

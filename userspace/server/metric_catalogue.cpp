@@ -66,6 +66,11 @@ constexpr std::array<MetricInfo, kMetricCount> kCatalogue{{
     {"pyebpf_prof_queue_dropped_total", kCounter, "Values that did not fit in a queue.", kQueue},
     {"pyebpf_prof_debug_files_total", kCounter, "Debug files that servers were asked for.",
      kResult},
+    {"pyebpf_prof_late_stacks_total",
+     kCounter,
+     "Stacks that were unwound to their end in userspace, as the kernel had no tables for them "
+     "yet.",
+     {}},
     {"pyebpf_prof_series", kGauge, "Series of a metric that has a limit.", kMetricLabel},
     {"pyebpf_prof_series_limit_hits_total", kCounter,
      "Times that a value was added to __other__ because a metric was at its limit.", kMetricLabel},

@@ -32,6 +32,7 @@ enum class Metric : uint8_t {
   kQueueCapacity,
   kQueueDropped,
   kDebugFiles,
+  kLateStacks,
   kSeries,
   kSeriesLimitHits,
   kProcesses,

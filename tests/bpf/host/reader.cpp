@@ -21,6 +21,7 @@ Sample sample_of(const probe::StackRecord& record) {
   sample.kernel = copy(record.kernel);
   sample.native = copy(record.native);
   sample.python = copy(record.python);
+  sample.piece = copy(record.piece);
   return sample;
 }
 

@@ -28,8 +28,9 @@ struct Sample {
   std::vector<uint64_t> kernel;
   std::vector<wire_native> native;
   std::vector<wire_python> python;  // entry frames too
-  std::vector<std::string> names;   // "qualname\tline\tfile" of the code frames, innermost first
-  std::vector<uint64_t> entries;    // addresses of the entry frames, innermost first
+  std::vector<uint8_t> piece;
+  std::vector<std::string> names;  // "qualname\tline\tfile" of the code frames, innermost first
+  std::vector<uint64_t> entries;   // addresses of the entry frames, innermost first
 
   [[nodiscard]] std::vector<uint64_t> pcs() const;
 };

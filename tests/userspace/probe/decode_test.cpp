@@ -75,6 +75,27 @@ TEST(DecoderTest, gives_a_tick_back_as_it_was) {
   EXPECT_EQ(decoder.malformed(), 0U);
 }
 
+TEST(DecoderTest, piece_of_stack_lies_behind_the_frames) {
+  wire_stack head = stack_head(3, 1, 0);
+  head.piece_bytes = 24;
+  head.piece_sp = 0x7ff0;
+  head.bytes += head.piece_bytes;
+  Bytes bytes = stack_bytes(head);
+  for (uint64_t word = 1; word <= 3; ++word)
+    bytes.add(word);
+  Decoder decoder;
+  const auto record = decoder.decode(bytes.span());
+  ASSERT_TRUE(record && std::holds_alternative<StackRecord>(*record));
+  const auto piece = std::get<StackRecord>(*record).piece;
+  ASSERT_EQ(piece.size(), 24U);
+  EXPECT_EQ(piece[0], 1);
+  EXPECT_EQ(piece[16], 3);
+  EXPECT_FALSE(decoder.decode(bytes.span().first(bytes.span().size() - 8)));
+  head.piece_bytes = WIRE_MAX_PIECE_BYTES + 8;
+  EXPECT_FALSE(decoder.decode(stack_bytes(head).span()));
+  EXPECT_EQ(decoder.malformed(), 2U);
+}
+
 TEST(DecoderTest, labels_come_out_of_a_ticks_flags) {
   wire_tick tick{};
   tick.type = WIRE_TYPE_TICK;
