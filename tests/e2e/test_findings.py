@@ -30,7 +30,7 @@ def test_a_fault_is_found(any_python, name, tmp_path):
     figure("finding[%s]" % name, ", ".join("%s %.1f %%" % (f["rule"], f["percent"]) for f in found))
     assert FAULTS[name] in rules
     assert "culprit_" in rules[FAULTS[name]]["where"]
-    assert FAULTS[name] in text.partition("## 8 Findings")[2]
+    assert FAULTS[name] in text.partition("Findings (F)")[2]
     assert len(text) / 3 <= 6000
 
 
@@ -38,4 +38,4 @@ def test_a_fault_is_found(any_python, name, tmp_path):
 def test_nothing_is_found_in_healthy_programs(any_python, name, tmp_path):
     found, text = findings(any_python, name, tmp_path)
     assert not found
-    assert text.partition("## 8 Findings")[2].splitlines()[1] == "none"
+    assert text.partition("Findings (F)")[2].splitlines()[1] == "none"

@@ -38,10 +38,6 @@ bool is_report(Format format) {
          format == Format::kCsv;
 }
 
-bool has_report(const RenderRequest& request) {
-  return std::any_of(request.formats.begin(), request.formats.end(), is_report);
-}
-
 // `profile` is the whole one: findings look at what a view hides.
 report::TextReportOptions report_options(const model::Profile& profile,
                                          const RenderRequest& request) {
@@ -54,7 +50,7 @@ report::TextReportOptions report_options(const model::Profile& profile,
   }
   options.max_tokens = request.max_tokens != 0 ? request.max_tokens : RenderRequest::kDefaultTokens;
   if (request.limit == 0) return options;
-  options.functions = options.paths = options.edges = request.limit;
+  options.functions = options.paths = options.edges = options.lines = request.limit;
   options.max_tokens = request.max_tokens;
   return options;
 }
@@ -163,6 +159,17 @@ Result<void> decode_word(std::string_view word, RenderRequest& into) {
 
 }  // namespace
 
+bool has_report(const RenderRequest& request) {
+  return std::any_of(request.formats.begin(), request.formats.end(), is_report);
+}
+
+aggregate::ViewOptions view_options(const RenderRequest& request) {
+  aggregate::ViewOptions view;
+  view.native = request.native;
+  view.python_only = request.python_only;
+  return view;
+}
+
 bool needs_labels(const RenderRequest& request) {
   const bool pprof = std::find(request.formats.begin(), request.formats.end(), Format::kPprof) !=
                      request.formats.end();
@@ -171,10 +178,7 @@ bool needs_labels(const RenderRequest& request) {
 
 Result<std::vector<std::string>> render(const model::Profile& profile,
                                         const RenderRequest& request) {
-  aggregate::ViewOptions view;
-  view.native = request.native;
-  view.python_only = request.python_only;
-  const model::Profile shown = aggregate::apply_view(profile, view);
+  const model::Profile shown = aggregate::apply_view(profile, view_options(request));
   const auto report = report_options(profile, request);
   std::vector<std::string> outputs;
   for (const Format format : request.formats) {

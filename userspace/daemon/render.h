@@ -8,6 +8,7 @@
 
 #include "userspace/aggregate/frame_text.h"
 #include "userspace/aggregate/labels.h"
+#include "userspace/aggregate/view.h"
 #include "userspace/base/result.h"
 #include "userspace/export/format.h"
 #include "userspace/model/profile.h"
@@ -35,6 +36,9 @@ struct RenderRequest {
   bool prompt = false;      // the Markdown report ends in a task for a language model
 };
 
+// Whether one of the formats is made of the tables of the text report.
+[[nodiscard]] bool has_report(const RenderRequest& request);
+[[nodiscard]] aggregate::ViewOptions view_options(const RenderRequest& request);
 // Whether samples must have been told apart by their labels.
 [[nodiscard]] bool needs_labels(const RenderRequest& request);
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "userspace/aggregate/summary.h"
+#include "userspace/daemon/source_text.h"
 #include "userspace/process/proc_fs.h"
 
 namespace pyprof::daemon {
@@ -59,6 +60,7 @@ Result<SnapshotResult> run_snapshot(engine::Engine& engine, const SnapshotJob& j
   if (job.render.gil) *profile = aggregate::only_gil_holders(*std::move(profile));
   const std::vector<int32_t> gone = exited(job.pids);
   if (aggregate::summarize(*profile).samples == 0) return no_samples(job, *profile, gone);
+  if (has_report(job.render)) add_source_text(*profile, view_options(job.render));
   SnapshotResult result;
   auto outputs = render(*profile, job.render);
   if (!outputs) return outputs.error();

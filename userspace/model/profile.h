@@ -87,6 +87,8 @@ struct Profile {
   std::vector<Labels> labels;
   std::vector<Sample> samples;
   Quality quality;
+  // What stands in lines of source files, by Frame::file and line; only where it was asked for.
+  std::map<std::pair<std::string, uint32_t>, std::string> source;
 };
 
 }  // namespace pyprof::model

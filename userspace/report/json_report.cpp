@@ -12,6 +12,7 @@
 #include "userspace/aggregate/summary.h"
 #include "userspace/report/function_table.h"
 #include "userspace/report/group_table.h"
+#include "userspace/report/hot_lines.h"
 #include "userspace/report/hot_paths.h"
 #include "userspace/report/relations.h"
 #include "userspace/report/thread_table.h"
@@ -44,6 +45,7 @@ class JsonReport {
     out["paths"] = paths();
     out["tree"] = tree();
     out["calls"] = calls();
+    out["lines"] = lines();
     out["packages"] = packages();
     out["findings"] = findings();
     return out;
@@ -181,6 +183,18 @@ class JsonReport {
     return list;
   }
 
+  [[nodiscard]] Json lines() const {
+    Json list = Json::array();
+    for (const HotLine& row : hot_lines(profile_, summary_, options_.lines, options_.full_paths)) {
+      list.push_back({{"id", id('L', list.size())},
+                      {"self_percent", row.self},
+                      {"place", row.place},
+                      {"function", row.functions},
+                      {"source", row.text}});
+    }
+    return list;
+  }
+
   [[nodiscard]] Json packages() const {
     Json list = Json::array();
     for (const PackageRow& row : package_rows(profile_, summary_, options_.packages))
@@ -270,9 +284,9 @@ Result<std::string> csv_report(const model::Profile& profile, const TextReportOp
 }
 
 const std::vector<std::string>& table_names() {
-  static const std::vector<std::string> names = {"processes", "groups",  "threads", "self",
-                                                 "total",     "paths",   "tree",    "calls",
-                                                 "packages",  "findings"};
+  static const std::vector<std::string> names = {"processes", "groups",   "threads", "self",
+                                                 "total",     "paths",    "tree",    "calls",
+                                                 "lines",     "packages", "findings"};
   return names;
 }
 

@@ -18,6 +18,7 @@
 #include "userspace/aggregate/summary.h"
 #include "userspace/report/function_table.h"
 #include "userspace/report/group_table.h"
+#include "userspace/report/hot_lines.h"
 #include "userspace/report/hot_paths.h"
 #include "userspace/report/relations.h"
 #include "userspace/report/table.h"
@@ -32,17 +33,26 @@ using aggregate::Summary;
 // Fewer than the names and numbers of a report have in the tokenizers in use.
 constexpr std::size_t kBytesAToken = 3;
 
-// Every table three quarters as long, none shorter than three rows; false if all are that short.
+// Every table three quarters as long, none shorter than three rows; then those
+// left out that say least beside the others. False if nothing is left to shorten.
 bool shorten(TextReportOptions& options) {
   constexpr std::size_t kLeast = 3;
   bool shorter = false;
-  for (std::size_t* rows : {&options.functions, &options.paths, &options.threads,
-                            &options.tree_rows, &options.edges, &options.packages}) {
+  for (std::size_t* rows :
+       {&options.functions, &options.paths, &options.threads, &options.tree_rows, &options.edges,
+        &options.lines, &options.packages}) {
     if (*rows <= kLeast) continue;
     *rows = std::max(kLeast, *rows * 3 / 4);
     shorter = true;
   }
-  return shorter;
+  if (shorter) return true;
+  for (std::size_t* rows : {&options.paths, &options.tree_rows, &options.lines, &options.edges,
+                            &options.packages, &options.threads}) {
+    if (*rows == 0) continue;
+    *rows = 0;
+    return true;
+  }
+  return std::exchange(options.functions, std::min<std::size_t>(options.functions, 1)) > 1;
 }
 
 class Report {
@@ -69,6 +79,7 @@ class Report {
     write_paths();
     write_tree();
     write_edges();
+    write_lines();
     write_packages();
     write_findings(functions);
     append("\nsamples {}, {}\n", aggregate::with_thousands(summary_.samples),
@@ -192,6 +203,8 @@ class Report {
     write_rest(order.size(), "processes");
   }
 
+  void write_left_out(const char* heading) { append("\n## {}: left out\n", heading); }
+
   void write_rest(std::size_t count, const char* what) {
     if (count > options_.threads) append("... and {} more {}\n", count - options_.threads, what);
   }
@@ -205,6 +218,7 @@ class Report {
   }
 
   void write_threads() {
+    if (options_.threads == 0) return write_left_out("1 Threads");
     const bool several = profile_.processes.size() > 1;
     std::vector<Table::Column> columns = {{"id"},          {"tid", true},   {"cpu%", true},
                                           {"cpu_s", true}, {"cores", true}, {"samples", true},
@@ -275,6 +289,7 @@ class Report {
   }
 
   void write_paths() {
+    if (options_.paths == 0) return write_left_out("4 Hot paths");
     const std::vector<HotPath> paths =
         hot_paths(profile_, summary_, options_.paths, options_.full_paths);
     const std::vector<std::string> texts = hot_path_texts(paths);
@@ -290,6 +305,7 @@ class Report {
   }
 
   void write_tree() {
+    if (options_.tree_rows == 0) return write_left_out("5 Call tree");
     const auto rows = call_tree_rows(profile_, summary_, options_.tree_percent, options_.tree_rows,
                                      options_.full_paths);
     append("\n## 5 Call tree - total%, self%; at least {:g} %, +n = callees below that\n",
@@ -301,6 +317,7 @@ class Report {
   }
 
   void write_edges() {
+    if (options_.edges == 0) return write_left_out("6 Calls");
     Table table({{"id"}, {"total%", true}, {"ends%", true}, {"caller -> callee"}});
     const auto rows = edge_rows(profile_, summary_, options_.edges, options_.full_paths);
     for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -311,8 +328,21 @@ class Report {
            options_.edges, table.empty() ? "none\n" : table.text());
   }
 
+  void write_lines() {
+    if (options_.lines == 0) return write_left_out("7 Hot lines");
+    Table table({{"id"}, {"self%", true}, {"file:line"}, {"function"}, {"source"}});
+    const auto rows = hot_lines(profile_, summary_, options_.lines, options_.full_paths);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      table.add({fmt::format("L{}", i + 1), fmt::format("{:.1f}", rows[i].self), rows[i].place,
+                 rows[i].functions, rows[i].text.empty() ? "" : "| " + rows[i].text});
+    }
+    append("\n## 7 Hot lines (L) - by self time, top {}\n{}", options_.lines,
+           table.empty() ? "none\n" : table.text());
+  }
+
   void write_packages() {
-    append("\n## 7 Self time by package\n");
+    if (options_.packages == 0) return write_left_out("8 Self time by package");
+    append("\n## 8 Self time by package\n");
     std::vector<std::string> parts;
     for (const PackageRow& row : package_rows(profile_, summary_, options_.packages))
       parts.push_back(fmt::format("{} {:.1f} %", row.package, row.self));
@@ -320,7 +350,7 @@ class Report {
   }
 
   void write_findings(const FunctionTable& functions) {
-    append("\n## 8 Findings (F) - by rules; what each could save at most\n");
+    append("\n## 9 Findings (F) - by rules; what each could save at most\n");
     const auto rows = functions.by_total(options_.functions);
     for (std::size_t i = 0; i < options_.findings.size(); ++i) {
       const Finding& finding = options_.findings[i];

@@ -17,6 +17,7 @@ struct TextReportOptions {
   double tree_percent = 1;     // the call tree shows what has at least this share
   std::size_t tree_rows = 60;  // ... and no more than this
   std::size_t edges = 30;
+  std::size_t lines = 15;
   std::size_t packages = 12;
   std::size_t threads = 50;    // rows of the thread (and process) table; the rest is one line
   std::size_t max_tokens = 0;  // of a language model, estimated: tables get shorter until it fits
@@ -26,10 +27,10 @@ struct TextReportOptions {
 };
 
 // The report of `snapshot`: plain UTF-8 for people and for language models. Every row has an id (R
-// process, G group, T thread, S self, C total, P path, E call) to cite. Seconds are those the
-// scheduler measured where the profile has them, split by samples. The last line states samples,
-// lost, truncated and unsymbolised. The same profile gives the same text. Give it a profile that
-// went through aggregate::apply_view().
+// process, G group, T thread, S self, C total, P path, E call, L line, F finding) to cite. Seconds
+// are those the scheduler measured where the profile has them, split by samples. The last line
+// states samples, lost, truncated and unsymbolised. The same profile gives the same text. Give it a
+// profile that went through aggregate::apply_view().
 [[nodiscard]] std::string text_report(const model::Profile& profile,
                                       const TextReportOptions& options);
 

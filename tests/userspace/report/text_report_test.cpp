@@ -81,8 +81,22 @@ TEST(TextReportTest, LimitsItsTables) {
     maker.sample(maker.thread(process, i + 1, name), {maker.python(name, name + ".py", 1)}, 1);
   }
   const std::string report = text_report(maker.profile(), {});
-  EXPECT_LT(std::count(report.begin(), report.end(), '\n'), 150);
+  EXPECT_LT(std::count(report.begin(), report.end(), '\n'), 160);
   expect_contains(report, "... and 150 more threads\n");
+}
+
+TEST(TextReportTest, HotLinesHaveTheirSourceText) {
+  test::ProfileMaker maker;
+  const uint32_t thread = maker.thread(maker.process(1, "app"), 1, "app");
+  maker.sample(thread, {maker.python("main", "/srv/a.py", 1), maker.python("f", "/srv/a.py", 10)},
+               3);
+  maker.sample(thread, {maker.python("main", "/srv/a.py", 1), maker.python("f", "/srv/a.py", 11)},
+               1);
+  model::Profile profile = maker.profile();
+  profile.source[{"/srv/a.py", 10}] = "x = \"\x1b[2J\" + y";
+  const std::string report = text_report(profile, {});
+  expect_contains(report, "L1   75.0  a.py:10    f         | x = \"\ufffd[2J\" + y\n");
+  expect_contains(report, "L2   25.0  a.py:11    f");
 }
 
 TEST(TextReportTest, AnEmptyProfileIsReportedAsSuch) {
@@ -105,8 +119,12 @@ TEST(TextReportTest, TablesGetShorterUntilTheTokensFit) {
   EXPECT_LE(report.size() / 3, options.max_tokens);
   EXPECT_GE(report.size() / 3, options.max_tokens / 2);
   expect_contains(report, "function_of_some_length_");
-  options.max_tokens = 1;
-  expect_contains(text_report(maker.profile(), options), "S3 ");
+  options.max_tokens = 500;
+  const std::string shortest = text_report(maker.profile(), options);
+  EXPECT_LE(shortest.size() / 3, options.max_tokens);
+  expect_contains(shortest, "S1 ");
+  expect_contains(shortest, "## 5 Call tree: left out\n");
+  expect_contains(shortest, "## 9 Findings");
 }
 
 }  // namespace
