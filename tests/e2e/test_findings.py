@@ -29,7 +29,7 @@ def test_a_fault_is_found(any_python, name, tmp_path):
     rules = {finding["rule"]: finding for finding in found}
     figure("finding[%s]" % name, ", ".join("%s %.1f %%" % (f["rule"], f["percent"]) for f in found))
     assert FAULTS[name] in rules
-    assert "culprit_" in rules[FAULTS[name]]["where"]
+    assert any(word in rules[FAULTS[name]]["where"] for word in ("culprit_", "Node.__init__"))  # 3.12 on collects in callees
     assert FAULTS[name] in text.partition("Findings (F)")[2]
     assert len(text) / 3 <= 6000
 
