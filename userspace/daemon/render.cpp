@@ -11,6 +11,7 @@
 #include "userspace/export/callgrind.h"
 #include "userspace/export/folded.h"
 #include "userspace/export/gecko.h"
+#include "userspace/export/page.h"
 #include "userspace/export/perf_script.h"
 #include "userspace/export/pprof.h"
 #include "userspace/export/pstats.h"
@@ -75,6 +76,14 @@ std::string render_svg(const model::Profile& shown, const RenderRequest& request
   return exporter::to_svg(shown, options);
 }
 
+std::string render_page(const model::Profile& shown, const RenderRequest& request) {
+  exporter::PageOptions options;
+  options.text = text_options(request);
+  options.threads = request.threads || request.by == aggregate::GroupBy::kThread;
+  options.by = request.by;
+  return exporter::to_page(shown, options);
+}
+
 std::string render_for_tools(const model::Profile& shown, Format format,
                              const RenderRequest& request) {
   switch (format) {
@@ -107,6 +116,8 @@ Result<std::string> render_one(const model::Profile& shown, Format format,
       return render_folded(shown, request);
     case Format::kSvg:
       return render_svg(shown, request);
+    case Format::kHtml:
+      return render_page(shown, request);
     case Format::kPprof:
       return exporter::to_pprof(shown);
     default:
@@ -171,9 +182,11 @@ aggregate::ViewOptions view_options(const RenderRequest& request) {
 }
 
 bool needs_labels(const RenderRequest& request) {
-  const bool pprof = std::find(request.formats.begin(), request.formats.end(), Format::kPprof) !=
-                     request.formats.end();
-  return pprof || has_report(request) || request.gil || aggregate::needs_labels(request.by);
+  const bool labelled =
+      std::any_of(request.formats.begin(), request.formats.end(), [](Format format) {
+        return format == Format::kPprof || format == Format::kHtml;
+      });
+  return labelled || has_report(request) || request.gil || aggregate::needs_labels(request.by);
 }
 
 Result<std::vector<std::string>> render(const model::Profile& profile,

@@ -18,6 +18,7 @@ constexpr Spelling kNames[] = {
     {"text", Format::kText},
     {"folded", Format::kFolded},
     {"svg", Format::kSvg},
+    {"html", Format::kHtml},
     {"pprof", Format::kPprof},
     {"txt", Format::kText},
     {"raw", Format::kFolded},
@@ -40,6 +41,7 @@ constexpr Spelling kSuffixes[] = {
     {".folded", Format::kFolded},
     {".collapsed", Format::kFolded},
     {".svg", Format::kSvg},
+    {".html", Format::kHtml},
     {".pb.gz", Format::kPprof},
     {".pprof", Format::kPprof},
     {".speedscope.json", Format::kSpeedscope},
@@ -59,8 +61,8 @@ Result<Format> parse_format(std::string_view name) {
     if (known.text == name) return known.format;
   }
   return Error{
-      fmt::format("unknown format '{}': use text, folded, svg, pprof, speedscope, callgrind, "
-                  "pstats, gecko, perf, json, csv or md",
+      fmt::format("unknown format '{}': use text, folded, svg, html, pprof, speedscope, "
+                  "callgrind, pstats, gecko, perf, json, csv or md",
                   aggregate::clean_text(name, 64)),
       ExitCode::kUsage};
 }

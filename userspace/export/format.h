@@ -24,11 +24,12 @@ enum class Format : uint8_t {
   kJson,
   kCsv,
   kMarkdown,
+  kHtml,
 };
 
-// "text", "folded" (also "raw", "collapsed"), "svg" (also "flamegraph"), "pprof", "speedscope",
-// "callgrind", "pstats", "gecko", "perf", "json", "csv", "md". Anything else is a kUsage error that
-// names them.
+// "text", "folded" (also "raw", "collapsed"), "svg" (also "flamegraph"), "html", "pprof",
+// "speedscope", "callgrind", "pstats", "gecko", "perf", "json", "csv", "md". Anything else is a
+// kUsage error that names them.
 [[nodiscard]] Result<Format> parse_format(std::string_view name);
 
 // From the end of a file name, as the tools that read the formats expect it.

@@ -1,0 +1,125 @@
+// What leaves the page: files, the clipboard and paper, all of what is shown.
+
+const SVG = "http://www.w3.org/2000/svg";
+const SVG_WIDTH = 1200;
+const MAX_PNG_PX = 16000;
+
+// Root first, as stackcollapse scripts write it.
+function foldedText() {
+  const { stacks } = current;
+  const { count } = shownSamples();
+  const names = frames.text.map((text) => text.replace(/;/g, ":").replace(/\s+/g, " "));
+  const lines = [];
+  for (let node = 0; node < stacks.size; ++node) {
+    if (count[node] === 0) continue;
+    const path = [];
+    for (let at = node; at > 0; at = stacks.parent[at]) path.push(names[stacks.frame[at]]);
+    lines.push((path.reverse().join(";") || "[no frames]") + " " + count[node] + "\n");
+  }
+  return lines.sort().join("");
+}
+
+function svgElement(tag, attributes, text) {
+  const made = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function svgPicture() {
+  const { back, mark, label, text } = themeInk();
+  const height = pictureHeight() + 2 * ROW_PX;
+  const svg = svgElement("svg", { xmlns: SVG, viewBox: `0 0 ${SVG_WIDTH} ${height}`, width: SVG_WIDTH, height,
+    "font-family": "DejaVu Sans Mono, Menlo, Consolas, monospace", "font-size": 12 });
+  svg.append(svgElement("rect", { width: SVG_WIDTH, height, fill: back }),
+    svgElement("text", { x: TEXT_EDGE_PX, y: 16, fill: text }, pictureTitle()));
+  picture.rows.forEach((_, line) => {
+    for (const box of picture.rows[rowAtLine(line)]) svg.append(svgBox(box, (line + 1.5) * ROW_PX, mark, label));
+  });
+  return svg;
+}
+
+function svgBox(box, y, mark, label) {
+  const frame = box.view.frame[box.node];
+  const wide = box.width * SVG_WIDTH;
+  const group = svgElement("g", box.above ? { opacity: 0.5 } : {});
+  const matched = search.frames && search.frames.has(frame);
+  const round = (number) => Math.round(number * 100) / 100;
+  group.append(svgElement("title", {}, describe(box).join("\n")), svgElement("rect", { x: round(box.x * SVG_WIDTH), y,
+    width: round(wide > 3 ? wide - 1 : wide), height: ROW_PX - 1, fill: matched ? mark : frameColor(frame) }));
+  const shown = fitText(frameText(frame), Math.floor((wide - 2 * TEXT_EDGE_PX) / 7.25));
+  if (shown) {
+    group.append(svgElement("text", { x: round(box.x * SVG_WIDTH + TEXT_EDGE_PX), y: y + 13,
+      fill: matched ? "#fff" : label, style: undefined }, shown));
+  }
+  return group;
+}
+
+function pictureTitle() {
+  const what = state.mode === "sandwich" ? ", callers and callees of " + frameText(state.focus) :
+    state.mode === "inverted" ? ", inverted" : "";
+  return `${profile.title}, ${state.clock.name}${what}: ${withThousands(current.stacks.count[0])} samples`;
+}
+
+function pngBlob() {
+  const ratio = 2;
+  const paper = document.createElement("canvas");
+  const height = Math.min(pictureHeight(), MAX_PNG_PX / ratio);
+  paper.width = SVG_WIDTH * ratio;
+  paper.height = height * ratio;
+  const pen = paper.getContext("2d");
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  drawRows(pen, SVG_WIDTH, height, 0);
+  return new Promise((done) => paper.toBlob(done, "image/png"));
+}
+
+function saveAs(name, blob) {
+  const link = element("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}
+
+function say(text) {
+  byId("shown").textContent = text;
+}
+
+// navigator.clipboard is there only in secure contexts, the other way only while something is selected.
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    const area = element("textarea", text);
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+  say("Copied.");
+}
+
+// Root first, a frame a line.
+function stackText() {
+  const box = selected.box || { view: current.view, node: current.zoomed };
+  const path = box.view.path(box.node).map((node) => frameText(box.view.frame[node]));
+  return (box.view.upward ? path.reverse() : path).join("\n") + "\n";
+}
+
+function nameText() {
+  if (selected.box) return frameText(selected.box.view.frame[selected.box.node]);
+  return frameText(state.focus >= 0 ? state.focus : current.view.frame[current.zoomed]);
+}
+
+const EXPORTS = {
+  folded: () => saveAs("flame.folded", new Blob([foldedText()], { type: "text/plain" })),
+  svg: () => saveAs("flame.svg", new Blob([new XMLSerializer().serializeToString(svgPicture())], { type: "image/svg+xml" })),
+  png: async () => saveAs("flame.png", await pngBlob()),
+  name: () => copyText(nameText()),
+  stack: () => copyText(stackText()),
+  table: () => copyText(tableText()),
+  link: () => copyText(location.href),
+};
+
+addEventListener("beforeprint", () => byId("graph").append(svgPicture()));
+addEventListener("afterprint", () => byId("graph").querySelectorAll("svg").forEach((svg) => svg.remove()));

@@ -1,0 +1,123 @@
+// The functions of what is shown, as a table: what is below the box zoomed to, and matches the search.
+
+const ROWS_AT_ONCE = 200;
+const table = { rows: [], most: ROWS_AT_ONCE, body: null };
+
+const COLUMNS = [
+  ["self", "Self", "CPU time or samples of the function itself"],
+  ["self", "%", "Share of all that is shown"],
+  ["total", "Total", "With all it calls; recursion counts once"],
+  ["total", "%", "Share of all that is shown"],
+  ["name", "Function", "By name"],
+];
+
+const amount = (value, count) => (profile.cpu_ns > 0 ? cpuSeconds(value).toFixed(2) + " s" : withThousands(count));
+
+function shownSamples() {
+  return state.mode === "sandwich" ? samplesWith(current.stacks, state.focus) : samplesOfBox(current.view, current.zoomed);
+}
+
+function compareRows(a, b) {
+  if (state.sort === "name") return ranks[a.frame] - ranks[b.frame];
+  const other = state.sort === "self" ? "total" : "self";
+  return b[state.sort] - a[state.sort] || b[other] - a[other] || ranks[a.frame] - ranks[b.frame];
+}
+
+function tableRows() {
+  const rows = [...functionTotals(current.stacks, shownSamples()).values()];
+  return rows.filter((row) => frames.owner[row.frame] !== OTHER || row.self > 0)
+    .filter((row) => row.total >= leastValue() && (!search.frames || search.frames.has(row.frame)))
+    .sort(compareRows);
+}
+
+function fillTable() {
+  table.rows = tableRows();
+  table.most = ROWS_AT_ONCE;
+  if (!state.showTable) return;
+  const made = element("table");
+  made.append(tableCaption(), tableHead(), table.body = element("tbody"));
+  byId("table").replaceChildren(made);
+  addRows(0);
+  byId("table").scrollTop = 0;
+}
+
+function tableCaption() {
+  const where = state.mode === "sandwich" ? "with " + frameText(state.focus) :
+    current.zoomed === 0 ? "" : "below " + frameText(current.view.frame[current.zoomed]);
+  const what = search.frames ? " that match" : "";
+  return element("caption", `${withThousands(table.rows.length)} functions${what}${where && " " + where}`);
+}
+
+function tableHead() {
+  const row = element("tr");
+  for (const [sort, name, title] of COLUMNS) {
+    const head = element("th");
+    head.scope = "col";
+    const button = element("button", name);
+    button.title = title;
+    if (sort === state.sort) head.setAttribute("aria-sort", sort === "name" ? "ascending" : "descending");
+    button.addEventListener("click", () => sortTable(sort));
+    head.append(button);
+    row.append(head);
+  }
+  const head = element("thead");
+  head.append(row);
+  return head;
+}
+
+function sortTable(sort) {
+  state.sort = sort;
+  fillTable();
+  writeState();
+}
+
+function addRows(from) {
+  for (const row of table.rows.slice(from, table.most)) table.body.append(tableRow(row));
+  if (table.rows.length <= table.most) return;
+  const line = element("tr");
+  const cell = element("td");
+  cell.colSpan = COLUMNS.length;
+  const more = element("button", `${withThousands(table.rows.length - table.most)} more`);
+  more.addEventListener("click", () => {
+    line.remove();
+    table.most += ROWS_AT_ONCE;
+    addRows(table.most - ROWS_AT_ONCE);
+  });
+  cell.append(more);
+  line.append(cell);
+  table.body.append(line);
+}
+
+function tableRow(row) {
+  const whole = current.stacks.value[0];
+  const made = element("tr");
+  const cells = [amount(row.self, row.selfCount), percentText(row.self, whole), amount(row.total, row.totalCount),
+    percentText(row.total, whole)];
+  for (const text of cells) made.append(element("td", text.replace(/ %$/, "")));
+  made.append(functionCell(row.frame));
+  made.classList.toggle("match", Boolean(search.frames));
+  made.classList.toggle("selected", row.frame === state.focus);
+  made.addEventListener("click", () => focusOn(row.frame));
+  made.addEventListener("dblclick", () => sandwichOf(row.frame));
+  return made;
+}
+
+function functionCell(frame) {
+  const cell = element("td");
+  const [name, place] = nameAndPlace(frame);
+  const key = element("i", "", "key");
+  key.style.background = frameColor(frame);
+  const button = element("button", name, "name");
+  button.title = "Mark it in the graph; double click or S: its callers and callees";
+  cell.append(key, button, element("span", " " + place, "place"));
+  const owner = framePackage(frame);
+  if (owner && !["app", "kernel"].includes(owner) && !place.includes(owner)) cell.append(element("span", " " + owner, "package"));
+  return cell;
+}
+
+function tableText() {
+  const whole = current.stacks.value[0];
+  const lines = table.rows.map((row) => [amount(row.self, row.selfCount), percentText(row.self, whole),
+    amount(row.total, row.totalCount), percentText(row.total, whole), frameText(row.frame)].join("\t"));
+  return ["self\tself %\ttotal\ttotal %\tfunction", ...lines].join("\n") + "\n";
+}

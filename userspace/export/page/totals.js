@@ -1,0 +1,74 @@
+// Self and total of each function, recursion counted once.
+
+// Rows {frame, self, total, selfCount, totalCount} by frame, of samples given by the stacks' nodes where
+// they end.
+function functionTotals(stacks, { value: selfValue, count: selfCount }) {
+  const value = Float64Array.from(selfValue);
+  const count = Float64Array.from(selfCount);
+  for (let node = stacks.size - 1; node > 0; --node) {
+    value[stacks.parent[node]] += value[node];
+    count[stacks.parent[node]] += count[node];
+  }
+  const rows = new Map();
+  const open = new Int32Array(frames.text.length);  // how often a frame is on the path
+  const enter = (node) => {
+    const frame = stacks.frame[node];
+    let row = rows.get(frame);
+    if (!row) rows.set(frame, row = { frame, self: 0, total: 0, selfCount: 0, totalCount: 0 });
+    row.self += selfValue[node];
+    row.selfCount += selfCount[node];
+    if (open[frame]++ > 0) return;
+    row.total += value[node];
+    row.totalCount += count[node];
+  };
+  walk(stacks, 0, (node) => value[node] > 0, enter, (node) => --open[stacks.frame[node]]);
+  rows.delete(0);
+  return rows;
+}
+
+function walk(stacks, start, wanted, enter, leave) {
+  const pending = [start];
+  while (pending.length) {
+    const node = pending.pop();
+    if (node < 0) {
+      leave(~node);
+      continue;
+    }
+    enter(node);
+    pending.push(~node);
+    for (let below = stacks.first[node]; below >= 0; below = stacks.next[below])
+      if (wanted(below)) pending.push(below);
+  }
+}
+
+// The samples below a box, as self values and counts of the stacks' nodes.
+function samplesOfBox(view, node) {
+  const { stacks } = view;
+  const picked = { value: new Float64Array(stacks.size), count: new Float64Array(stacks.size) };
+  const pick = (at, value, count) => {
+    picked.value[at] += value;
+    picked.count[at] += count;
+  };
+  if (view.upward) {
+    const { leaf, value, count } = view.items[node];
+    leaf.forEach((at, i) => pick(at, value[i], count[i]));
+    return picked;
+  }
+  for (const start of view.starts(node)) {
+    walk(stacks, start, () => true, (at) => pick(at, stacks.selfValue[at], stacks.selfCount[at]), () => {});
+  }
+  return picked;
+}
+
+// The samples that have the function anywhere in their stack.
+function samplesWith(stacks, focus) {
+  const inside = new Uint8Array(stacks.size);
+  const picked = { value: new Float64Array(stacks.size), count: new Float64Array(stacks.size) };
+  for (let node = 1; node < stacks.size; ++node) {
+    inside[node] = inside[stacks.parent[node]] || stacks.frame[node] === focus ? 1 : 0;
+    if (!inside[node]) continue;
+    picked.value[node] = stacks.selfValue[node];
+    picked.count[node] = stacks.selfCount[node];
+  }
+  return picked;
+}
