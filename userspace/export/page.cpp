@@ -3,9 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -88,7 +91,9 @@ class PageWriter {
       : profile_(profile),
         options_(options),
         tree_(tree),
-        summary_(aggregate::summarize(profile)) {}
+        summary_(aggregate::summarize(profile)) {
+    sort_names();
+  }
 
   Json run() && {
     Json root;
@@ -140,6 +145,19 @@ class PageWriter {
     add("unit", aggregate::clean_text(container.unit));
   }
 
+  // The page draws boxes in the order of their numbers. "all", the root's, stays the first.
+  void sort_names() {
+    const std::vector<CallName>& names = tree_.names();
+    sorted_names_.resize(names.size());
+    std::iota(sorted_names_.begin(), sorted_names_.end(), 0);
+    std::sort(sorted_names_.begin() + 1, sorted_names_.end(), [&names](uint32_t a, uint32_t b) {
+      return std::tie(names[a].text, names[a].kind) < std::tie(names[b].text, names[b].kind);
+    });
+    name_ranks_.resize(names.size());
+    for (uint32_t rank = 0; rank < sorted_names_.size(); ++rank)
+      name_ranks_[sorted_names_[rank]] = rank;
+  }
+
   // Columns, by the tree's names; `file`, `module` and `package` are indexes into the strings.
   Json frames() {
     std::unordered_map<std::string, const model::Frame*> spelled;
@@ -152,7 +170,8 @@ class PageWriter {
     Json columns;
     for (const char* column : {"text", "owner", "file", "line", "module", "package"})
       columns[column] = Json::array();
-    for (const CallName& name : tree_.names()) {
+    for (const uint32_t index : sorted_names_) {
+      const CallName& name = tree_.names()[index];
       const auto found = spelled.find(key_of(name.kind, name.text));
       columns["text"].push_back(name.text);
       add_frame(columns, found == spelled.end() ? no_code : *found->second);
@@ -182,7 +201,7 @@ class PageWriter {
     std::vector<uint32_t> names;
     for (const aggregate::CallNode& node : tree_.nodes()) {
       parents.push_back(node.parent);
-      names.push_back(node.name);
+      names.push_back(name_ranks_[node.name]);
     }
     return {{"parent", parents}, {"frame", names}};
   }
@@ -266,6 +285,8 @@ class PageWriter {
   const PageOptions& options_;
   const CallTree& tree_;
   const Summary summary_;
+  std::vector<uint32_t> sorted_names_;  // indexes of the tree's names
+  std::vector<uint32_t> name_ranks_;    // the reverse
   Json strings_ = Json::array();
   std::unordered_map<std::string, uint32_t> string_indexes_;
 };

@@ -59,6 +59,15 @@ function flip() {
   writeState();
 }
 
+// A place in the picture stays the same place.
+function toggleLines() {
+  const like = (frame) => (state.lines ? functionOf[frame] : frame);
+  state.zoom = state.zoom.map(like);
+  state.focus = state.focus >= 0 ? like(state.focus) : -1;
+  state.lines = !state.lines;
+  restack();
+}
+
 function toggleHidden(word) {
   if (!state.hide.delete(word)) state.hide.add(word);
   restack();
@@ -72,7 +81,7 @@ function togglePanel(id, key) {
 }
 
 function toggleTheme() {
-  state.theme = darker() ? "light" : "dark";
+  state.theme = palette.dark ? "light" : "dark";
   showTheme();
   draw();
   fillTable();
@@ -93,9 +102,11 @@ function showControls() {
   for (const mode of MODES) byId("mode-" + mode).setAttribute("aria-pressed", state.mode === mode);
   for (const word of HIDES) byId("hide-" + word).checked = state.hide.has(word);
   byId("flip").textContent = state.flipped ? "Root: bottom" : "Root: top";
+  byId("lines").setAttribute("aria-pressed", state.lines);
   byId("show-threads").setAttribute("aria-pressed", state.showThreads);
   byId("show-table").setAttribute("aria-pressed", state.showTable);
-  byId("dark").textContent = darker() ? "Light" : "Dark";
+  byId("dark").textContent = palette.dark ? "\u2600" : "\u263d";
+  byId("dark").setAttribute("aria-label", palette.dark ? "Light" : "Dark");
   byId("clock").value = state.clock.key;
   byId("reset").disabled = current.zoomed === 0;
   byId("previous").disabled = byId("next").disabled = !search.frames;
@@ -103,26 +114,30 @@ function showControls() {
   say(`${withThousands(count[0])} samples shown` + (profile.cpu_ns > 0 ? `, ${cpuSeconds(value[0]).toFixed(2)} CPU-s` : ""));
 }
 
-// The box beside, above or below the one that is selected; the root first.
+// To the box beside, above or below the one that is selected; at first to the one zoomed to.
 function moveSelection(key) {
-  const box = selected.box && picture.rows.flat().find(isSelected);
-  if (!box) return select((picture.rows[current.view.path(current.zoomed).length - 1] || [])[0] || null);
-  const row = picture.rows[box.row];
-  const at = row.indexOf(box);
-  const outward = picture.flipped ? "ArrowUp" : "ArrowDown";
-  if (key === "ArrowLeft") return select(row[Math.max(0, at - 1)]);
-  if (key === "ArrowRight") return select(row[Math.min(row.length - 1, at + 1)]);
-  const next = picture.rows[box.row + (key === outward ? 1 : -1)] || [];
-  const middle = box.x + box.width / 2;
-  const near = boxAt(next, middle) || next.find((other) => other.x < box.x + box.width && other.x + other.width > box.x);
-  if (near) select(near);
+  const line = picture.rows.findIndex((row) => indexOfSelected(row) >= 0);
+  if (line < 0) return select({ view: current.view, node: current.zoomed });
+  const row = picture.rows[line];
+  const at = indexOfSelected(row);
+  if (key === "ArrowLeft") return select(boxOf(row, Math.max(0, at - 1)));
+  if (key === "ArrowRight") return select(boxOf(row, Math.min(row.node.length - 1, at + 1)));
+  const away = picture.flipped ? "ArrowUp" : "ArrowDown";  // from the root
+  const next = picture.rows[line + (key === away ? 1 : -1)];
+  const near = next ? nearest(next, row.x[at], row.width[at]) : -1;
+  if (near >= 0) select(boxOf(next, near));
+}
+
+// The box over the middle of a range, or any over a part of it.
+function nearest(row, x, width) {
+  const middle = row.at(x + width / 2);
+  if (middle >= 0) return middle;
+  return row.x.findIndex((left, at) => left < x + width && left + row.width[at] > x);
 }
 
 function zoomOut() {
   if (current.zoomed > 0 && state.mode !== "sandwich") zoomTo(current.view.parent[current.zoomed]);
 }
-
-const ARROWS = { h: "ArrowLeft", j: "ArrowDown", k: "ArrowUp", l: "ArrowRight" };
 
 const KEYS = {
   "/": () => byId("search").select(),
@@ -137,6 +152,7 @@ const KEYS = {
   i: () => setMode(state.mode === "inverted" ? "graph" : "inverted"),
   s: () => setMode(state.mode === "sandwich" ? "graph" : "sandwich"),
   f: flip,
+  l: toggleLines,
   t: () => togglePanel("table", "showTable"),
   c: () => togglePanel("threads", "showThreads"),
   d: toggleTheme,
@@ -146,7 +162,7 @@ const KEYS = {
 const KEY_TEXTS = [
   ["/", "search: text, /regular expression/ or file.py:42"],
   ["n p", "next and previous match"],
-  ["arrows, h j k l", "move from box to box"],
+  ["arrows", "move from box to box"],
   ["Enter, +", "zoom to the selected box"],
   ["-", "zoom out by one caller"],
   ["0, Esc, double click", "the whole profile"],
@@ -154,6 +170,7 @@ const KEY_TEXTS = [
   ["i", "inverted: what ran first, its callers below"],
   ["s", "sandwich: callers and callees of the selected function"],
   ["f", "root at the top or at the bottom"],
+  ["l", "lines of a function apart or merged"],
   ["c", "list of threads"],
   ["t", "table"],
   ["d", "dark or light"],
@@ -174,8 +191,7 @@ function onKey(event) {
   if (key === "Escape" && target === byId("search")) return clearSearch();
   if (target.matches("select, textarea, input:not([type='checkbox'])")) return;
   if (key === "Enter" && target !== canvas && target !== document.body) return;
-  const work = key === "Enter" ? KEYS["+"] : key.startsWith("Arrow") || ARROWS[key] ?
-    () => moveSelection(ARROWS[key] || key) : KEYS[key];
+  const work = key === "Enter" ? KEYS["+"] : key.startsWith("Arrow") ? () => moveSelection(key) : KEYS[key];
   if (!work) return;
   event.preventDefault();
   work();
@@ -206,6 +222,7 @@ function connectPicture() {
   });
   new ResizeObserver(() => {
     layOutPicture();
+    if (picture.flipped) scrollToStart();
     draw();
   }).observe(graph);
 }
@@ -214,6 +231,7 @@ function connectTools() {
   for (const mode of MODES) onClick("mode-" + mode, () => setMode(mode));
   for (const word of HIDES) byId("hide-" + word).addEventListener("change", () => toggleHidden(word));
   onClick("flip", flip);
+  onClick("lines", toggleLines);
   onClick("reset", resetZoom);
   onClick("show-threads", KEYS.c);
   onClick("show-table", KEYS.t);

@@ -67,7 +67,8 @@ function showDetails() {
 
 function select(box) {
   selected.box = box;
-  if (box) scrollToBox(box);
+  const row = picture.rows.findIndex((boxes) => indexOfSelected(boxes) >= 0);
+  if (row >= 0) scrollToRow(row);
   draw();
   showDetails();
 }
@@ -76,7 +77,6 @@ function fillLegend() {
   const used = new Set(frames.owner.filter((_, frame) => frame > 0 && frame < realFrames));
   const legend = byId("legend");
   legend.replaceChildren();
-  frameColor(0);  // the colors are the theme's from here on
   KINDS.forEach((kind, owner) => {
     if (!used.has(owner)) return;
     const item = element("span");

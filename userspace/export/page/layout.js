@@ -2,53 +2,84 @@
 
 const MIN_BOX_PX = 0.3;
 
-// Rows of boxes {view, node, x, width, row}, each row from left to right; `above` boxes are callers of
-// the one that is zoomed to.
+// A row of boxes from left to right, as columns: there are many. `above`: the boxes are callers of the
+// one that is zoomed to.
+class Row {
+  constructor(view, above) {
+    this.view = view;
+    this.above = above;
+    this.node = [];
+    this.x = [];
+    this.width = [];
+  }
+
+  add(node, x, width) {
+    this.node.push(node);
+    this.x.push(x);
+    this.width.push(width);
+  }
+
+  // The index of the box at a share of the width, -1 for none.
+  at(share) {
+    let low = 0;
+    let high = this.node.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.x[middle] <= share) low = middle + 1;
+      else high = middle;
+    }
+    return low > 0 && share < this.x[low - 1] + this.width[low - 1] ? low - 1 : -1;
+  }
+}
+
+// Rows from the root on.
 function layOut(view, zoomed, widthPx, minValue) {
-  const rows = [];
-  const path = view.path(zoomed);
-  path.forEach((node, row) => rows.push([{ view, node, x: 0, width: 1, row, above: node !== zoomed }]));
+  const rows = view.path(zoomed).map((node) => {
+    const row = new Row(view, node !== zoomed);
+    row.add(node, 0, 1);
+    return row;
+  });
   const scale = view.value[zoomed] > 0 ? 1 / view.value[zoomed] : 0;
   const least = Math.max(MIN_BOX_PX / widthPx, minValue * scale);
-  for (let row = path.length; rows[row - 1].length > 0; ++row) {
-    rows.push(layOutRow(view, rows[row - 1], row, scale, least));
+  for (let last = rows[rows.length - 1]; last.node.length > 0;) {
+    rows.push(last = view instanceof GraphView ? layOutStacks(view, last, scale, least) : layOutRow(view, last, scale, least));
   }
   rows.pop();
   return rows;
 }
 
-function layOutRow(view, parents, row, scale, least) {
-  const boxes = [];
-  for (const parent of parents) {
-    let x = parent.x;
-    for (const node of view.children(parent.node)) {
+function layOutRow(view, callers, scale, least) {
+  const row = new Row(view, false);
+  callers.node.forEach((caller, at) => {
+    let x = callers.x[at];
+    for (const node of view.children(caller)) {
       const width = view.value[node] * scale;
-      if (width >= least) boxes.push({ view, node, x, width, row, above: false });
+      if (width >= least) row.add(node, x, width);
+      x += width;
+    }
+  });
+  return row;
+}
+
+// The same, without a list of each node's children.
+function layOutStacks(view, callers, scale, least) {
+  const { first, next, value } = view.stacks;
+  const row = new Row(view, false);
+  for (let at = 0; at < callers.node.length; ++at) {
+    let x = callers.x[at];
+    for (let node = first[callers.node[at]]; node >= 0; node = next[node]) {
+      const width = value[node] * scale;
+      if (width >= least) row.add(node, x, width);
       x += width;
     }
   }
-  return boxes;
+  return row;
 }
 
 // Callers from the middle up, callees from the middle down.
 function layOutSandwich([callers, callees], widthPx, minValue) {
   const up = layOut(callers, 0, widthPx, minValue).slice(1).reverse();
-  const rows = up.concat(layOut(callees, 0, widthPx, minValue));
-  rows.forEach((boxes, row) => boxes.forEach((box) => (box.row = row)));
-  return rows;
-}
-
-// The box at a share of the width, or none.
-function boxAt(row, share) {
-  let low = 0;
-  let high = row.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (row[middle].x <= share) low = middle + 1;
-    else high = middle;
-  }
-  const box = row[low - 1];
-  return box && share < box.x + box.width ? box : null;
+  return up.concat(layOut(callees, 0, widthPx, minValue));
 }
 
 const isWide = (point) => (point >= 0x1100 && point <= 0x115f) || (point >= 0x2e80 && point <= 0xa4cf) ||

@@ -25,7 +25,6 @@ function readAddress() {
   showDetails();
 }
 
-if (innerWidth < 1000) state.showThreads = false;
 fillHead();
 fillKeys();
 connectPicture();

@@ -2,6 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_WIDTH = 1200;
+const SVG_CELL_PX = 7.25;
 const MAX_PNG_PX = 16000;
 
 // Root first, as stackcollapse scripts write it.
@@ -27,31 +28,30 @@ function svgElement(tag, attributes, text) {
 }
 
 function svgPicture() {
-  const { back, mark, label, text } = themeInk();
+  const ink = themeInk();
   const height = pictureHeight() + 2 * ROW_PX;
   const svg = svgElement("svg", { xmlns: SVG, viewBox: `0 0 ${SVG_WIDTH} ${height}`, width: SVG_WIDTH, height,
     "font-family": "DejaVu Sans Mono, Menlo, Consolas, monospace", "font-size": 12 });
-  svg.append(svgElement("rect", { width: SVG_WIDTH, height, fill: back }),
-    svgElement("text", { x: TEXT_EDGE_PX, y: 16, fill: text }, pictureTitle()));
+  svg.append(svgElement("rect", { width: SVG_WIDTH, height, fill: cssColor(ink.back) }),
+    svgElement("text", { x: TEXT_EDGE_PX, y: 16, fill: cssColor(ink.text) }, pictureTitle()));
   picture.rows.forEach((_, line) => {
-    for (const box of picture.rows[rowAtLine(line)]) svg.append(svgBox(box, (line + 1.5) * ROW_PX, mark, label));
+    const row = picture.rows[rowAtLine(line)];
+    row.node.forEach((_, at) => svg.append(svgBox(ink, row, at, (line + 1.5) * ROW_PX)));
   });
   return svg;
 }
 
-function svgBox(box, y, mark, label) {
-  const frame = box.view.frame[box.node];
-  const wide = box.width * SVG_WIDTH;
-  const group = svgElement("g", box.above ? { opacity: 0.5 } : {});
-  const matched = search.frames && search.frames.has(frame);
+function svgBox(ink, row, at, y) {
   const round = (number) => Math.round(number * 100) / 100;
-  group.append(svgElement("title", {}, describe(box).join("\n")), svgElement("rect", { x: round(box.x * SVG_WIDTH), y,
-    width: round(wide > 3 ? wide - 1 : wide), height: ROW_PX - 1, fill: matched ? mark : frameColor(frame) }));
-  const shown = fitText(frameText(frame), Math.floor((wide - 2 * TEXT_EDGE_PX) / 7.25));
-  if (shown) {
-    group.append(svgElement("text", { x: round(box.x * SVG_WIDTH + TEXT_EDGE_PX), y: y + 13,
-      fill: matched ? "#fff" : label, style: undefined }, shown));
-  }
+  const frame = row.view.frame[row.node[at]];
+  const x = row.x[at] * SVG_WIDTH;
+  const wide = row.width[at] * SVG_WIDTH;
+  const { fill, label } = lookOf(ink, row, frame);
+  const group = svgElement("g", {});
+  group.append(svgElement("title", {}, describe(boxOf(row, at)).join("\n")), svgElement("rect", { x: round(x), y,
+    width: round(wide > 3 ? wide - 1 : wide), height: ROW_PX - 1, fill: cssColor(fill) }));
+  const shown = fitText(frameText(frame), Math.floor((wide - 2 * TEXT_EDGE_PX) / SVG_CELL_PX));
+  if (shown) group.append(svgElement("text", { x: round(x + TEXT_EDGE_PX), y: y + 13, fill: cssColor(label) }, shown));
   return group;
 }
 
@@ -67,9 +67,7 @@ function pngBlob() {
   const height = Math.min(pictureHeight(), MAX_PNG_PX / ratio);
   paper.width = SVG_WIDTH * ratio;
   paper.height = height * ratio;
-  const pen = paper.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  drawRows(pen, SVG_WIDTH, height, 0);
+  drawRows(paper.getContext("2d"), SVG_WIDTH, height, 0, ratio);
   return new Promise((done) => paper.toBlob(done, "image/png"));
 }
 

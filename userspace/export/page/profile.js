@@ -20,13 +20,41 @@ const OTHER = 7;
 
 const frames = profile.frames;
 const realFrames = frames.text.length;
-// Threads are frames too, for when their stacks are shown apart.
+// Frames are numbered in the order of their texts. Threads are frames too, for when their stacks are shown
+// apart.
 for (const thread of profile.threads) {
   frames.text.push(thread.text);
   frames.owner.push(OTHER);
   frames.line.push(0);
   for (const column of [frames.file, frames.module, frames.package]) column.push(column[0]);
 }
+
+frames.lines = [];  // of merged frames: the lines they have
+
+// For each frame one for all lines of its function: itself where there are no lines.
+function mergeLines() {
+  const groups = new Map();
+  for (let frame = 1; frame < realFrames; ++frame) {
+    const bare = frames.text[frame].replace(/:\d+\)$/, ")");
+    if (bare === frames.text[frame]) continue;
+    const key = frames.owner[frame] + " " + frames.file[frame] + " " + bare;
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(frame);
+  }
+  const merged = [...frames.text.keys()];
+  for (const group of groups.values()) {
+    const [like] = group;
+    const made = frames.text.push(frames.text[like].replace(/:\d+\)$/, ")")) - 1;
+    for (const column of [frames.owner, frames.file, frames.module, frames.package]) column.push(column[like]);
+    frames.line.push(0);
+    frames.lines[made] = new Set(group.map((frame) => frames.line[frame]));
+    for (const frame of group) merged[frame] = made;
+    merged[made] = made;
+  }
+  return merged;
+}
+
+const functionOf = mergeLines();
 
 const frameText = (frame) => frames.text[frame];
 const frameFile = (frame) => profile.strings[frames.file[frame]];
@@ -35,8 +63,9 @@ const framePackage = (frame) => profile.strings[frames.package[frame]];
 // "name (file.py:12)" and "symbol [module]" in two parts.
 function nameAndPlace(frame) {
   const text = frameText(frame);
-  const match = /^(.*\S) ([([][^()[\]]*[)\]])$/s.exec(text);
-  return match ? [match[1], match[2]] : [text, ""];
+  const end = text.at(-1);
+  const at = end === ")" ? text.lastIndexOf(" (") : end === "]" ? text.lastIndexOf(" [") : -1;
+  return at > 0 ? [text.slice(0, at), text.slice(at + 1)] : [text, ""];
 }
 
 function sourceText(frame) {
@@ -52,32 +81,48 @@ function hashOf(text) {
   return (hash ^ (hash >>> 15)) >>> 0;
 }
 
-const darker = () => document.documentElement.dataset.theme === "dark";
-let colors = { dark: false, of: [] };
+// As 0xrrggbb; hue in degrees, the others in percent.
+function rgbOf(hue, saturation, lightness) {
+  const light = lightness / 100;
+  const reach = saturation / 100 * Math.min(light, 1 - light);
+  const channel = (offset) => {
+    const at = (offset + hue / 30) % 12;
+    return Math.round(255 * (light - reach * Math.max(-1, Math.min(at - 3, 9 - at, 1))));
+  };
+  return channel(0) << 16 | channel(8) << 8 | channel(4);
+}
+
+const cssColor = (rgb) => "#" + rgb.toString(16).padStart(6, "0");
+
+// The colors of the boxes, by frame and theme, made when they are asked for: -1 until then.
+const palette = { dark: false, colors: new Int32Array(frames.text.length).fill(-1) };
+
+function setPalette(dark) {
+  palette.dark = dark;
+  palette.colors.fill(-1);
+}
+
+const kindRgb = (hue, saturation, lightness) =>
+  (palette.dark ? rgbOf(hue, saturation * 0.72, lightness - 9) : rgbOf(hue, saturation, lightness));
 
 // One color per function, of its kind's range.
 function frameColor(frame) {
-  if (colors.dark !== darker()) colors = { dark: darker(), of: [] };
-  if (!colors.of[frame]) {
-    const [, hue, spread, saturation, lightness] = KINDS[frames.owner[frame]];
-    const hash = hashOf(nameAndPlace(frame)[0]);
-    const drawn = hue + (spread ? hash % (spread + 1) : 0);
-    colors.of[frame] = hsl(drawn, saturation, lightness + (hash >>> 8) % 7 - 3);
-  }
-  return colors.of[frame];
+  const known = palette.colors[frame];
+  if (known >= 0) return known;
+  const [, hue, spread, saturation, lightness] = KINDS[frames.owner[frame]];
+  const hash = hashOf(nameAndPlace(frame)[0]);
+  const drawn = hue + (spread ? hash % (spread + 1) : 0);
+  return (palette.colors[frame] = kindRgb(drawn, saturation, lightness + (hash >>> 8) % 7 - 3));
 }
 
-const hsl = (hue, saturation, lightness) => (colors.dark ?
-  `hsl(${hue} ${Math.round(saturation * 0.72)}% ${lightness - 9}%)` : `hsl(${hue} ${saturation}% ${lightness}%)`);
-
-const kindColor = ([, hue, spread, saturation, lightness]) => hsl(hue + spread / 2, saturation, lightness);
+const kindColor = ([, hue, spread, saturation, lightness]) => cssColor(kindRgb(hue + spread / 2, saturation, lightness));
 
 // What the widths can stand for. CPU time where samples have a weight, samples where they have none.
 const { samples } = profile;
 const hasWeights = Boolean(samples.weight_ns);
 const clocks = [{ key: "cpu", name: "on CPU", values: samples.weight_ns || samples.count, counts: samples.count }];
 if (samples.gil_count) {
-  clocks.push({ key: "gil", name: "on CPU, holding the GIL", values: samples.gil_ns || samples.gil_count,
+  clocks.push({ key: "gil", name: "on CPU with GIL", values: samples.gil_ns || samples.gil_count,
     counts: samples.gil_count });
 }
 

@@ -7,7 +7,7 @@ let pending = 0;
 // What may come after the picture: it must not hold up a zoom.
 function afterPicture(work) {
   clearTimeout(pending);
-  pending = setTimeout(work, 0);
+  pending = setTimeout(() => requestAnimationFrame(() => (pending = setTimeout(work, 0))), 0);
 }
 
 // Threads, hidden frames or the clock changed.
@@ -84,15 +84,16 @@ function showZoom() {
 
 // To where one starts to read: the box zoomed to, or the function between its callers and callees.
 function scrollToStart() {
-  const start = picture.rows.find((row) => row.some((box) => box.view === current.view && box.node === current.zoomed));
   graph.scrollTop = picture.flipped ? pictureHeight() : 0;
-  if (state.mode !== "sandwich" || !start) return;
-  graph.scrollTop = rowAtLine(start[0].row) * ROW_PX - graph.clientHeight / 2;
+  if (state.mode !== "sandwich") return;
+  const middle = picture.rows.findIndex((row) => row.view === current.view);
+  graph.scrollTop = (rowAtLine(middle) + 0.5) * ROW_PX - graph.clientHeight / 2;
 }
 
 function showTheme() {
   const dark = state.theme ? state.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   document.documentElement.dataset.theme = dark ? "dark" : "light";
+  setPalette(dark);
   fillLegend();
 }
 
@@ -108,6 +109,7 @@ function showEverything() {
 function showPath() {
   const path = byId("path");
   path.replaceChildren();
+  if (state.mode === "sandwich") path.append("callers and callees of");
   const nodes = current.view.path(current.zoomed);
   nodes.forEach((node, at) => {
     if (at > 0) path.append(element("span", "\u203a"));

@@ -18,7 +18,8 @@ function matcher(query) {
 
 function isAt(frame, file, line) {
   const path = frameFile(frame);
-  return frames.line[frame] === line && (path === file || path.endsWith("/" + file));
+  const has = frames.lines[frame] ? frames.lines[frame].has(line) : frames.line[frame] === line;
+  return has && (path === file || path.endsWith("/" + file));
 }
 
 function runSearch(stacks, query) {
@@ -32,24 +33,26 @@ function runSearch(stacks, query) {
   }
   search.frames = matches && new Set(frames.text.map((_, frame) => frame).filter((frame) => frame > 0 && matches(frame)));
   search.value = search.frames ? sum(outermost(stacks, (frame) => search.frames.has(frame)).map((node) => stacks.value[node])) : 0;
+  search.order = [];
   search.at = -1;
   byId("matched").textContent = search.frames ? percentText(search.value, stacks.value[0]) : "";
 }
 
 // Matching boxes without a matching box nearer to the root, the widest first.
 function orderMatches() {
-  search.order = [];
-  if (!search.frames) return;
-  const isMatch = ({ view, node }) => search.frames.has(view.frame[node]);
-  for (const row of picture.rows) {
-    for (const box of row)
-      if (isMatch(box) && !box.view.path(box.node).slice(0, -1).some((node) => isMatch({ view: box.view, node }))) search.order.push(box);
+  const found = [];
+  const isMatch = (view, node) => search.frames.has(view.frame[node]);
+  const isOutermost = (view, node) => !view.path(view.parent[node]).some((caller) => isMatch(view, caller));
+  for (const { view, node, width } of picture.rows) {
+    node.forEach((box, at) => {
+      if (isMatch(view, box) && isOutermost(view, box)) found.push({ view, node: box, width: width[at] });
+    });
   }
-  search.order.sort((a, b) => b.width - a.width);
+  search.order = found.sort((a, b) => b.width - a.width);
 }
 
 function stepMatch(by) {
-  orderMatches();
+  if (search.frames) orderMatches();
   const many = search.order.length;
   if (many === 0) return;
   search.at = (search.at + by + many) % many;

@@ -13,19 +13,20 @@ class Stacks {
     this.selfValue = [0];
     this.selfCount = [0];
     this.known = new Map();
-    this.width = frames.text.length;
   }
 
-  child(parent, frame) {
-    const key = parent * this.width + frame;
-    const found = this.known.get(key);
-    if (found !== undefined) return found;
-    const made = this.parent.push(parent) - 1;
+  add(parent, frame) {
     this.frame.push(frame);
     this.selfValue.push(0);
     this.selfCount.push(0);
-    this.known.set(key, made);
-    return made;
+    return this.parent.push(parent) - 1;
+  }
+
+  child(parent, frame) {
+    const key = parent * frames.text.length + frame;
+    let node = this.known.get(key);
+    if (node === undefined) this.known.set(key, node = this.add(parent, frame));
+    return node;
   }
 
   finish() {
@@ -33,16 +34,34 @@ class Stacks {
     this.size = this.parent.length;
     this.value = Float64Array.from(this.selfValue);
     this.count = Float64Array.from(this.selfCount);
+    for (let node = this.size - 1; node > 0; --node) {
+      this.value[this.parent[node]] += this.value[node];
+      this.count[this.parent[node]] += this.count[node];
+    }
+    this.link();
+    return this;
+  }
+
+  // `first` and `next`: a node's callees in the order of their names, -1 at the end.
+  link() {
     this.first = new Int32Array(this.size).fill(-1);
     this.next = new Int32Array(this.size).fill(-1);
-    for (let node = this.size - 1; node > 0; --node) {
-      const parent = this.parent[node];
-      this.value[parent] += this.value[node];
-      this.count[parent] += this.count[node];
-      this.next[node] = this.first[parent];
-      this.first[parent] = node;
+    const order = this.byFrame();
+    for (let at = this.size - 1; at >= 0; --at) {
+      const node = order[at];
+      if (node === 0 || this.value[node] === 0) continue;
+      this.next[node] = this.first[this.parent[node]];
+      this.first[this.parent[node]] = node;
     }
-    return this;
+  }
+
+  byFrame() {
+    const starts = new Int32Array(frames.text.length + 1);
+    for (const frame of this.frame) ++starts[frame + 1];
+    for (let frame = 0; frame < frames.text.length; ++frame) starts[frame + 1] += starts[frame];
+    const order = new Int32Array(this.size);
+    this.frame.forEach((frame, node) => (order[starts[frame]++] = node));
+    return order;
   }
 }
 
@@ -55,34 +74,39 @@ function isHidden(frame, hide) {
 }
 
 // `off`: threads that are left out; `split`: each thread's stacks below a node of its own, which stands
-// below the nodes of processes and groups.
-function buildStacks({ off, split, hide, clock }) {
+// below the nodes of processes and groups; `lines`: a function's lines are told apart.
+function buildStacks({ off, split, lines, hide, clock }) {
   const stacks = new Stacks();
   const hidden = frames.text.map((_, frame) => hide.size > 0 && isHidden(frame, hide));
+  const isPlain = lines && !hidden.includes(true) && !split;  // nodes stay apart
   const { parent, frame } = profile.nodes;
   const { thread, node } = samples;
-  let places = new Map([[0, 0]]);  // node of the profile -> node of the stacks
+  const places = new Int32Array(parent.length).fill(-1);  // node of the profile -> node of the stacks
+  const placed = [0];  // those that have one
   const stepDown = (at, below, owner) => {
-    if (!hidden[frame[below]]) at = stacks.child(at, frame[below]);
+    if (isPlain) return stacks.add(at, frame[below]);
+    if (!hidden[frame[below]]) at = stacks.child(at, lines ? frame[below] : functionOf[frame[below]]);
     return split && depths[below] === profile.levels ? stacks.child(at, realFrames + owner) : at;
   };
   const place = (wanted, owner) => {
     const path = [];
-    while (!places.has(wanted)) {
-      path.push(wanted);
-      wanted = parent[wanted];
-    }
-    let at = places.get(wanted);
+    for (; places[wanted] < 0; wanted = parent[wanted]) path.push(wanted);
+    let at = places[wanted];
     while (path.length) {
       const below = path.pop();
-      places.set(below, at = stepDown(at, below, owner));
+      placed.push(below);
+      places[below] = at = stepDown(at, below, owner);
     }
     return at;
   };
+  const startThread = (owner) => {
+    while (placed.length) places[placed.pop()] = -1;
+    places[0] = profile.levels === 0 ? stacks.child(0, realFrames + owner) : 0;
+  };
+  places[0] = 0;
   for (let i = 0; i < node.length; ++i) {
     if (off.has(thread[i]) || clock.counts[i] === 0) continue;
-    if (split && (i === 0 || thread[i] !== thread[i - 1]))
-      places = new Map([[0, profile.levels === 0 ? stacks.child(0, realFrames + thread[i]) : 0]]);
+    if (split && (i === 0 || thread[i] !== thread[i - 1])) startThread(thread[i]);
     const at = place(node[i], thread[i]);
     stacks.selfValue[at] += clock.values[i];
     stacks.selfCount[at] += clock.counts[i];

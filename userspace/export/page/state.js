@@ -5,6 +5,11 @@ const HIDES = ["library", "runtime", "small"];
 const THEMES = ["light", "dark"];
 const SORTS = ["self", "total", "name"];
 
+// On a small screen the list of threads comes when it is asked for.
+function hasRoom() {
+  return innerWidth >= 1000;
+}
+
 const state = {
   mode: "graph",
   flipped: false,  // the root at the bottom
@@ -13,12 +18,13 @@ const state = {
   query: "",
   off: new Set(),  // threads that are left out
   split: profile.split,
+  lines: true,
   hide: new Set(),
   clock: clocks[0],
   sort: "self",
   price: 0,        // of a core and an hour
   showTable: true,
-  showThreads: true,
+  showThreads: hasRoom(),
   theme: "",       // as the system has it
 };
 
@@ -35,12 +41,13 @@ function stateText() {
   add("search", state.query);
   add("without", [...state.off].join("."));
   add("threads", state.split !== profile.split && (state.split ? "apart" : "merged"));
+  add("lines", !state.lines && "merged");
   add("hide", [...state.hide].join("."));
   add("clock", state.clock !== clocks[0] && state.clock.key);
   add("sort", state.sort !== "self" && state.sort);
   add("price", state.price > 0 && String(state.price));
   add("table", !state.showTable && "off");
-  add("list", !state.showThreads && "off");
+  add("list", state.showThreads !== hasRoom() && (state.showThreads ? "on" : "off"));
   add("theme", state.theme);
   return parts.toString();
 }
@@ -57,12 +64,13 @@ function readState(text) {
   state.off = new Set(listOf(parts.get("without")).filter((thread) => thread < profile.threads.length));
   const threads = parts.get("threads");
   state.split = threads ? threads === "apart" : profile.split;
+  state.lines = parts.get("lines") !== "merged";
   state.hide = new Set((parts.get("hide") || "").split(".").filter((word) => HIDES.includes(word)));
   state.clock = clocks.find((clock) => clock.key === parts.get("clock")) || clocks[0];
   state.sort = oneOf(SORTS, parts.get("sort"));
   state.price = Math.max(0, Number(parts.get("price")) || 0);
   state.showTable = parts.get("table") !== "off";
-  state.showThreads = parts.get("list") !== "off";
+  state.showThreads = parts.has("list") ? parts.get("list") === "on" : hasRoom();
   state.theme = THEMES.includes(parts.get("theme")) ? parts.get("theme") : "";
 }
 

@@ -3,24 +3,25 @@
 const ROWS_AT_ONCE = 200;
 const table = { rows: [], most: ROWS_AT_ONCE, body: null };
 
+const amount = (value, count) => (profile.cpu_ns > 0 ? cpuSeconds(value).toFixed(2) : withThousands(count));
+const unit = profile.cpu_ns > 0 ? " s" : "";
+
 const COLUMNS = [
-  ["self", "Self", "CPU time or samples of the function itself"],
+  ["self", "Self" + unit, "CPU time or samples of the function itself"],
   ["self", "%", "Share of all that is shown"],
-  ["total", "Total", "With all it calls; recursion counts once"],
+  ["total", "Total" + unit, "With all it calls; recursion counts once"],
   ["total", "%", "Share of all that is shown"],
   ["name", "Function", "By name"],
 ];
-
-const amount = (value, count) => (profile.cpu_ns > 0 ? cpuSeconds(value).toFixed(2) + " s" : withThousands(count));
 
 function shownSamples() {
   return state.mode === "sandwich" ? samplesWith(current.stacks, state.focus) : samplesOfBox(current.view, current.zoomed);
 }
 
 function compareRows(a, b) {
-  if (state.sort === "name") return ranks[a.frame] - ranks[b.frame];
+  if (state.sort === "name") return a.frame - b.frame;
   const other = state.sort === "self" ? "total" : "self";
-  return b[state.sort] - a[state.sort] || b[other] - a[other] || ranks[a.frame] - ranks[b.frame];
+  return b[state.sort] - a[state.sort] || b[other] - a[other] || a.frame - b.frame;
 }
 
 function tableRows() {
@@ -106,9 +107,9 @@ function functionCell(frame) {
   const cell = element("td");
   const [name, place] = nameAndPlace(frame);
   const key = element("i", "", "key");
-  key.style.background = frameColor(frame);
+  key.style.background = cssColor(frameColor(frame));
   const button = element("button", name, "name");
-  button.title = "Mark it in the graph; double click or S: its callers and callees";
+  cell.title = frameText(frame) + "\nClick marks it in the graph, double click shows its callers and callees";
   cell.append(key, button, element("span", " " + place, "place"));
   const owner = framePackage(frame);
   if (owner && !["app", "kernel"].includes(owner) && !place.includes(owner)) cell.append(element("span", " " + owner, "package"));
@@ -119,5 +120,5 @@ function tableText() {
   const whole = current.stacks.value[0];
   const lines = table.rows.map((row) => [amount(row.self, row.selfCount), percentText(row.self, whole),
     amount(row.total, row.totalCount), percentText(row.total, whole), frameText(row.frame)].join("\t"));
-  return ["self\tself %\ttotal\ttotal %\tfunction", ...lines].join("\n") + "\n";
+  return [`self${unit}\tself %\ttotal${unit}\ttotal %\tfunction`, ...lines].join("\n") + "\n";
 }

@@ -2,11 +2,6 @@
 // ever expanded. Each node holds where it is in the stacks (`at`) and, in trees that go from what ran
 // to its callers, with how much and from where.
 
-// By name, as numbers: trees are sorted all the time.
-const ranks = new Int32Array(frames.text.length);
-[...ranks.keys()].sort((a, b) => (frameText(a) < frameText(b) ? -1 : frameText(a) > frameText(b) ? 1 : 0))
-  .forEach((frame, rank) => (ranks[frame] = rank));
-
 class View {
   // `upward`: from callee to caller.
   constructor(stacks, upward, rootFrame) {
@@ -60,8 +55,7 @@ class View {
     const { first, next, frame, value, count } = this.stacks;
     for (const at of this.items[node].at) {
       for (let below = first[at]; below >= 0; below = next[below]) {
-        if (value[below] > 0)
-          this.addItem(this.kid(kids, node, frame[below]), below, below, value[below], count[below]);
+        this.addItem(this.kid(kids, node, frame[below]), below, below, value[below], count[below]);
       }
     }
   }
@@ -77,7 +71,7 @@ class View {
 
   sorted(nodes) {
     return nodes.sort(this.upward ? (a, b) => this.value[b] - this.value[a] :
-      (a, b) => ranks[this.frame[a]] - ranks[this.frame[b]]);
+      (a, b) => this.frame[a] - this.frame[b]);
   }
 
   // The nodes of the stacks that a node of a tree of callees stands for.
@@ -114,14 +108,10 @@ class GraphView extends View {
   }
 
   children(node) {
-    if (!this.kids[node]) {
-      const { first, next, value } = this.stacks;
-      const kids = [];
-      for (let below = first[node]; below >= 0; below = next[below])
-        if (value[below] > 0) kids.push(below);
-      this.kids[node] = this.sorted(kids);
-    }
-    return this.kids[node];
+    const { first, next } = this.stacks;
+    const kids = [];
+    for (let below = first[node]; below >= 0; below = next[below]) kids.push(below);
+    return kids;
   }
 
   starts(node) {
