@@ -41,7 +41,7 @@ build: configure  ## the program only
 build-all: deps-test configure
 	cmake --build $(BUILD) -j $(JOBS)
 
-demo: build  ## profiles a threaded Python program; flame.svg, report.txt and profile.pb.gz in build/demo
+demo: build  ## profiles a threaded Python program; flame.html, flame.svg, report.txt and profile.pb.gz in build/demo
 	tests/e2e/demo.sh $(BUILD)
 
 test: build-all  ## every kind of test; KERNELS="5.10 6.1 6.12 6.18 backport" chooses the virtual machines

@@ -97,10 +97,18 @@ collect() {
   if [ $want_test = 1 ]; then
     need "${tests[@]}"
     command -v go >/dev/null || missing+=(golang-go)
+    command -v npm >/dev/null || missing+=(nodejs npm)
+    need_chromium
   fi
   if [ $want_fuzz = 1 ]; then
     need "libclang-rt-$(find_clang || echo 16)-dev"
   fi
+}
+
+# Ubuntu has it only as a snap, which the tests use if it is there.
+need_chromium() {
+  command -v chromium chromium-browser google-chrome >/dev/null && return
+  grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null || missing+=(chromium)
 }
 
 # Packages that bring a service must not leave it running: only the programs are wanted.

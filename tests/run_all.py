@@ -19,7 +19,7 @@ REPO = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("PYEBPF_BUILD", os.path.join(REPO, "build"))
 KINDS = ("lint", "unit", "kernel", "e2e", "vm")
 # A reason with one of these words is a tool or kernel feature that the project can do without.
-OPTIONAL = ("go is not installed", "promtool", "chromium", "kernel without")
+OPTIONAL = ("go is not installed", "promtool", "kernel without")
 LINTS = ("check_layers.py", "check_docs_paths.py")
 
 

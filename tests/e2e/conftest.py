@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import harness  # noqa: E402
+from browser import Browser, find_chromium  # noqa: E402
 
 # What every machine can get: the distribution's own, and Debian's packages for the others.
 REQUIRED_SERIES = ((3, 13), (3, 14))
@@ -90,3 +91,31 @@ def venv(interpreters):
     if done.returncode != 0:
         pytest.skip("pip cannot install the applications: %s" % done.stdout.decode()[-300:])
     return os.path.join(directory, "bin")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    chromium = find_chromium()
+    if chromium is None:
+        pytest.skip("no Chromium here: packaging/install-deps.sh --test")
+    modules = os.path.join(harness.BUILD, "browser")
+    done = subprocess.run([os.path.join(harness.HERE, "make_browser.sh"), modules], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=300, check=False)
+    if done.returncode != 0:
+        pytest.skip("npm cannot install what drives the browser: %s" % done.stdout.decode()[-300:])
+    with Browser(chromium, os.path.join(modules, "node_modules")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def make_page(tmp_path_factory):
+    """Makes the flame graph page of a folded text."""
+    directory = tmp_path_factory.mktemp("page")
+
+    def make(text, name, *flags):
+        source, page = directory / (name + ".folded"), directory / (name + ".html")
+        source.write_text(text + "\n", encoding="utf-8")
+        done = harness.run("convert", source, "-o", page, *flags)
+        assert done.returncode == 0, done.stderr
+        return page
+    return make

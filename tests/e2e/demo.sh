@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # demo.sh BUILD: profiles foobar.py, a program with worker threads where foo() does three times the work of bar().
-# Leaves BUILD/demo/{flame.svg,report.txt,profile.pb.gz} and prints the report.
+# Leaves BUILD/demo/{flame.html,flame.svg,report.txt,profile.pb.gz} and prints the report.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -38,9 +38,9 @@ trap 'kill $workload 2>/dev/null || true' EXIT
 sleep 1
 
 "${sudo[@]}" "$build/pyebpf-prof" snapshot --pid $workload -d "$seconds" -r 99 \
-  -o "$out/report.txt" -o "$out/flame.svg" -o "$out/profile.pb.gz"
+  -o "$out/report.txt" -o "$out/flame.html" -o "$out/flame.svg" -o "$out/profile.pb.gz"
 [ ${#sudo[@]} = 0 ] || sudo chown "$(id -u):$(id -g)" "$out"/*
 
 cat "$out/report.txt"
 echo
-echo "demo: $out/flame.svg (open it in a browser), $out/report.txt, $out/profile.pb.gz"
+echo "demo: $out/flame.html and $out/flame.svg (open them in a browser), $out/report.txt, $out/profile.pb.gz"

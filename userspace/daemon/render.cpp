@@ -182,10 +182,9 @@ aggregate::ViewOptions view_options(const RenderRequest& request) {
 }
 
 bool needs_labels(const RenderRequest& request) {
-  const bool labelled =
-      std::any_of(request.formats.begin(), request.formats.end(), [](Format format) {
-        return format == Format::kPprof || format == Format::kHtml;
-      });
+  const bool labelled = std::any_of(
+      request.formats.begin(), request.formats.end(),
+      [](Format format) { return format == Format::kPprof || format == Format::kHtml; });
   return labelled || has_report(request) || request.gil || aggregate::needs_labels(request.by);
 }
 

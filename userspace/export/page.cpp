@@ -88,10 +88,7 @@ std::string escape_json(std::string_view json) {
 class PageWriter {
  public:
   PageWriter(const model::Profile& profile, const PageOptions& options, const CallTree& tree)
-      : profile_(profile),
-        options_(options),
-        tree_(tree),
-        summary_(aggregate::summarize(profile)) {
+      : profile_(profile), options_(options), tree_(tree), summary_(aggregate::summarize(profile)) {
     sort_names();
   }
 
@@ -162,8 +159,8 @@ class PageWriter {
   Json frames() {
     std::unordered_map<std::string, const model::Frame*> spelled;
     for (const model::Frame& frame : profile_.frames) {
-      spelled.try_emplace(
-          key_of(frame.kind, aggregate::frame_text(profile_, frame, options_.text)), &frame);
+      spelled.try_emplace(key_of(frame.kind, aggregate::frame_text(profile_, frame, options_.text)),
+                          &frame);
     }
     model::Frame no_code;
     no_code.kind = FrameKind::kMarker;
@@ -307,8 +304,8 @@ std::string to_page(const model::Profile& profile, const PageOptions& options) {
   tree_options.by = options.by == GroupBy::kThread ? GroupBy::kNone : options.by;
   tree_options.max_nodes = options.max_nodes;
   const CallTree tree(profile, tree_options);
-  const std::string json = PageWriter(profile, options, tree).run().dump(
-      -1, ' ', false, Json::error_handler_t::replace);
+  const std::string json =
+      PageWriter(profile, options, tree).run().dump(-1, ' ', false, Json::error_handler_t::replace);
   std::string out;
   std::string_view page = kPage;
   fill_in(out, page, "{{title}}", xml_escape("CPU: " + aggregate::subject_text(profile)));

@@ -13,7 +13,8 @@ namespace pyprof::exporter {
 struct PageOptions {
   aggregate::TextOptions text;
   bool threads = false;  // the page starts with each thread's frames below a box of its own
-  aggregate::GroupBy by = aggregate::GroupBy::kNone;  // a box of aggregate::group_text() at the root
+  aggregate::GroupBy by =
+      aggregate::GroupBy::kNone;    // a box of aggregate::group_text() at the root
   std::size_t max_nodes = 500'000;  // as in aggregate::TreeOptions
 };
 

@@ -7,8 +7,8 @@ namespace pyprof::exporter {
 namespace {
 
 TEST(FormatTest, ParsesItsNames) {
-  for (const Format format : {Format::kText, Format::kFolded, Format::kSvg, Format::kHtml,
-                              Format::kPprof}) {
+  for (const Format format :
+       {Format::kText, Format::kFolded, Format::kSvg, Format::kHtml, Format::kPprof}) {
     const Result<Format> parsed = parse_format(format_name(format));
     ASSERT_TRUE(parsed.ok());
     EXPECT_EQ(*parsed, format);

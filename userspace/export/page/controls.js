@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What people do, by mouse and by key.
 
 function restack() {
@@ -59,11 +60,10 @@ function flip() {
   writeState();
 }
 
-// A place in the picture stays the same place.
+// With merged lines a place in the picture stays the same place; on the way back there may be several.
 function toggleLines() {
-  const like = (frame) => (state.lines ? functionOf[frame] : frame);
-  state.zoom = state.zoom.map(like);
-  state.focus = state.focus >= 0 ? like(state.focus) : -1;
+  state.zoom = state.lines ? state.zoom.map(functionOf) : [];
+  state.focus = state.lines && state.focus >= 0 ? functionOf(state.focus) : -1;
   state.lines = !state.lines;
   restack();
 }
@@ -93,7 +93,7 @@ function searchFor(query) {
   state.query = query;
   runSearch(current.stacks, query);
   draw();
-  afterPicture(fillTable);
+  fillTableSoon();
   writeState();
 }
 

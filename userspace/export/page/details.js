@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is said of a box: beside the pointer, and below the picture for the box that is selected.
 
 function costText(value) {

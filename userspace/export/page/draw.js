@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The boxes on a canvas: only the rows that are in sight.
 
 const ROW_PX = 18;

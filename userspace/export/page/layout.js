@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where each box goes: x and width are shares of the drawing's width, rows count from the root.
 
 const MIN_BOX_PX = 0.3;

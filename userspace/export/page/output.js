@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What leaves the page: files, the clipboard and paper, all of what is shown.
 
 const SVG = "http://www.w3.org/2000/svg";

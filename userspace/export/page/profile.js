@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The profile as the exporter wrote it, and what can be said of its frames.
 
 const byId = (id) => document.getElementById(id);
@@ -31,30 +32,40 @@ for (const thread of profile.threads) {
 
 frames.lines = [];  // of merged frames: the lines they have
 
-// For each frame one for all lines of its function: itself where there are no lines.
+let functionFrames = null;
+
+// For each frame one for all lines of its function: itself where there are no lines. Made when they are first
+// merged.
+function functionOf(frame) {
+  if (!functionFrames) functionFrames = mergeLines();
+  return functionFrames[frame];
+}
+
 function mergeLines() {
+  const merged = [...frames.text.keys()];
   const groups = new Map();
   for (let frame = 1; frame < realFrames; ++frame) {
-    const bare = frames.text[frame].replace(/:\d+\)$/, ")");
+    const bare = withoutLine(frames.text[frame]);
     if (bare === frames.text[frame]) continue;
     const key = frames.owner[frame] + " " + frames.file[frame] + " " + bare;
-    if (!groups.has(key)) groups.set(key, []);
-    groups.get(key).push(frame);
+    if (!groups.has(key)) groups.set(key, addFrame(bare, frame));
+    merged[frame] = groups.get(key);
+    frames.lines[merged[frame]].add(frames.line[frame]);
   }
-  const merged = [...frames.text.keys()];
-  for (const group of groups.values()) {
-    const [like] = group;
-    const made = frames.text.push(frames.text[like].replace(/:\d+\)$/, ")")) - 1;
-    for (const column of [frames.owner, frames.file, frames.module, frames.package]) column.push(column[like]);
-    frames.line.push(0);
-    frames.lines[made] = new Set(group.map((frame) => frames.line[frame]));
-    for (const frame of group) merged[frame] = made;
-    merged[made] = made;
-  }
+  for (const made of groups.values()) merged[made] = made;
+  setPalette(palette.dark);
   return merged;
 }
 
-const functionOf = mergeLines();
+const withoutLine = (text) => text.replace(/:\d+\)$/, ")");
+
+function addFrame(text, like) {
+  for (const column of [frames.owner, frames.file, frames.module, frames.package]) column.push(column[like]);
+  frames.line.push(0);
+  const made = frames.text.push(text) - 1;
+  frames.lines[made] = new Set();
+  return made;
+}
 
 const frameText = (frame) => frames.text[frame];
 const frameFile = (frame) => profile.strings[frames.file[frame]];
@@ -95,11 +106,11 @@ function rgbOf(hue, saturation, lightness) {
 const cssColor = (rgb) => "#" + rgb.toString(16).padStart(6, "0");
 
 // The colors of the boxes, by frame and theme, made when they are asked for: -1 until then.
-const palette = { dark: false, colors: new Int32Array(frames.text.length).fill(-1) };
+const palette = { dark: false, colors: null };
 
 function setPalette(dark) {
   palette.dark = dark;
-  palette.colors.fill(-1);
+  palette.colors = new Int32Array(frames.text.length).fill(-1);
 }
 
 const kindRgb = (hue, saturation, lightness) =>

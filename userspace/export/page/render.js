@@ -1,13 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the state to what is on the screen, in the steps that a change needs.
 
 const current = { stacks: null, view: null, views: null, zoomed: 0, totals: null };
 
 let pending = 0;
 
-// What may come after the picture: it must not hold up a zoom.
-function afterPicture(work) {
+// The table comes after the picture: it must not hold up a zoom.
+function fillTableSoon() {
+  byId("table").setAttribute("aria-busy", "true");
   clearTimeout(pending);
-  pending = setTimeout(() => requestAnimationFrame(() => (pending = setTimeout(work, 0))), 0);
+  pending = setTimeout(() => requestAnimationFrame(() => (pending = setTimeout(fillTable, 0))), 0);
 }
 
 // Threads, hidden frames or the clock changed.
@@ -24,7 +26,7 @@ function showStacks() {
 function shownTotals() {
   if (!current.totals) {
     const { selfValue: value, selfCount: count } = current.stacks;
-    current.totals = functionTotals(current.stacks, { value, count });
+    current.totals = functionTotals(current.stacks, { value, count }, 0);
   }
   return current.totals;
 }
@@ -79,7 +81,7 @@ function showZoom() {
   performance.measure("zoom", "zoom");
   showPath();
   showControls();
-  afterPicture(fillTable);
+  fillTableSoon();
 }
 
 // To where one starts to read: the box zoomed to, or the function between its callers and callees.
@@ -118,5 +120,5 @@ function showPath() {
     step.addEventListener("click", () => zoomTo(node));
     path.append(step);
   });
-  path.scrollTop = path.scrollHeight;
+  path.scrollLeft = path.scrollWidth;
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Functions that match the search, and the share of samples that have one anywhere in their stack.
 
 const search = { frames: null, value: 0, order: [], at: -1 };

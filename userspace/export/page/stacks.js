@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stacks of the threads that are shown, without hidden frames, as one tree in arrays: a caller
 // comes before its callees, node 0 is the root.
 
@@ -77,6 +78,7 @@ function isHidden(frame, hide) {
 // below the nodes of processes and groups; `lines`: a function's lines are told apart.
 function buildStacks({ off, split, lines, hide, clock }) {
   const stacks = new Stacks();
+  if (!lines) functionOf(0);  // there are all frames now
   const hidden = frames.text.map((_, frame) => hide.size > 0 && isHidden(frame, hide));
   const isPlain = lines && !hidden.includes(true) && !split;  // nodes stay apart
   const { parent, frame } = profile.nodes;
@@ -85,7 +87,7 @@ function buildStacks({ off, split, lines, hide, clock }) {
   const placed = [0];  // those that have one
   const stepDown = (at, below, owner) => {
     if (isPlain) return stacks.add(at, frame[below]);
-    if (!hidden[frame[below]]) at = stacks.child(at, lines ? frame[below] : functionOf[frame[below]]);
+    if (!hidden[frame[below]]) at = stacks.child(at, lines ? frame[below] : functionOf(frame[below]));
     return split && depths[below] === profile.levels ? stacks.child(at, realFrames + owner) : at;
   };
   const place = (wanted, owner) => {

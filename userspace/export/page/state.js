@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the page shows. All of it is in the address behind '#', so that a copied link shows the same.
 
 const MODES = ["graph", "inverted", "sandwich"];
@@ -55,6 +56,8 @@ function stateText() {
 // Numbers out of range and unknown words are passed over: an address is input like any other.
 function readState(text) {
   const parts = new URLSearchParams(text);
+  state.lines = parts.get("lines") !== "merged";
+  if (!state.lines) functionOf(0);
   state.mode = oneOf(MODES, parts.get("view"));
   state.flipped = parts.get("root") === "bottom";
   state.zoom = listOf(parts.get("zoom")).filter((frame) => frame < frames.text.length);
@@ -64,7 +67,6 @@ function readState(text) {
   state.off = new Set(listOf(parts.get("without")).filter((thread) => thread < profile.threads.length));
   const threads = parts.get("threads");
   state.split = threads ? threads === "apart" : profile.split;
-  state.lines = parts.get("lines") !== "merged";
   state.hide = new Set((parts.get("hide") || "").split(".").filter((word) => HIDES.includes(word)));
   state.clock = clocks.find((clock) => clock.key === parts.get("clock")) || clocks[0];
   state.sort = oneOf(SORTS, parts.get("sort"));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The functions of what is shown, as a table: what is below the box zoomed to, and matches the search.
 
 const ROWS_AT_ONCE = 200;
@@ -25,7 +26,8 @@ function compareRows(a, b) {
 }
 
 function tableRows() {
-  const rows = [...functionTotals(current.stacks, shownSamples()).values()];
+  const start = state.mode === "graph" ? current.zoomed : 0;  // its callers have all of it, which says nothing
+  const rows = [...functionTotals(current.stacks, shownSamples(), start).values()];
   return rows.filter((row) => frames.owner[row.frame] !== OTHER || row.self > 0)
     .filter((row) => row.total >= leastValue() && (!search.frames || search.frames.has(row.frame)))
     .sort(compareRows);
@@ -34,6 +36,7 @@ function tableRows() {
 function fillTable() {
   table.rows = tableRows();
   table.most = ROWS_AT_ONCE;
+  byId("table").setAttribute("aria-busy", "false");
   if (!state.showTable) return;
   const made = element("table");
   made.append(tableCaption(), tableHead(), table.body = element("tbody"));
@@ -45,8 +48,9 @@ function fillTable() {
 function tableCaption() {
   const where = state.mode === "sandwich" ? "with " + frameText(state.focus) :
     current.zoomed === 0 ? "" : "below " + frameText(current.view.frame[current.zoomed]);
-  const what = search.frames ? " that match" : "";
-  return element("caption", `${withThousands(table.rows.length)} functions${what}${where && " " + where}`);
+  const many = table.rows.length;
+  const what = search.frames ? (many === 1 ? " that matches" : " that match") : "";
+  return element("caption", `${withThousands(many)} function${many === 1 ? "" : "s"}${what}${where && " " + where}`);
 }
 
 function tableHead() {
@@ -98,7 +102,9 @@ function tableRow(row) {
   made.append(functionCell(row.frame));
   made.classList.toggle("match", Boolean(search.frames));
   made.classList.toggle("selected", row.frame === state.focus);
+  made.tabIndex = 0;
   made.addEventListener("click", () => focusOn(row.frame));
+  made.addEventListener("keydown", (event) => event.key === "Enter" && focusOn(row.frame));
   made.addEventListener("dblclick", () => sandwichOf(row.frame));
   return made;
 }
@@ -108,9 +114,8 @@ function functionCell(frame) {
   const [name, place] = nameAndPlace(frame);
   const key = element("i", "", "key");
   key.style.background = cssColor(frameColor(frame));
-  const button = element("button", name, "name");
   cell.title = frameText(frame) + "\nClick marks it in the graph, double click shows its callers and callees";
-  cell.append(key, button, element("span", " " + place, "place"));
+  cell.append(key, element("span", name, "name"), element("span", " " + place, "place"));
   const owner = framePackage(frame);
   if (owner && !["app", "kernel"].includes(owner) && !place.includes(owner)) cell.append(element("span", " " + owner, "package"));
   return cell;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The list of processes and threads: what each used, and which are shown.
 
 const THREADS_AT_ONCE = 100;
@@ -82,7 +83,7 @@ function threadRow({ thread, value }, whole) {
 function processRow(process, group, whole) {
   const threads = group.map((row) => row.thread);
   const shown = threads.some((thread) => !state.off.has(thread));
-  const row = listRow(profile.processes[process], shown, sum(group.map((one) => one.value)), whole,
+  const row = listRow(profile.processes[process].replace(/^process /, ""), shown, sum(group.map((one) => one.value)), whole,
     () => showThreads(toggled(threads, shown)));
   row.classList.add("process");
   return row;

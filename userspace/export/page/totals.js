@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // Self and total of each function, recursion counted once.
 
 // Rows {frame, self, total, selfCount, totalCount} by frame, of samples given by the stacks' nodes where
-// they end.
-function functionTotals(stacks, { value: selfValue, count: selfCount }) {
+// they end; only of the functions from the node `start` on.
+function functionTotals(stacks, { value: selfValue, count: selfCount }, start) {
   const value = Float64Array.from(selfValue);
   const count = Float64Array.from(selfCount);
   for (let node = stacks.size - 1; node > 0; --node) {
@@ -21,7 +22,7 @@ function functionTotals(stacks, { value: selfValue, count: selfCount }) {
     row.total += value[node];
     row.totalCount += count[node];
   };
-  walk(stacks, 0, (node) => value[node] > 0, enter, (node) => --open[stacks.frame[node]]);
+  walk(stacks, start, (node) => value[node] > 0, enter, (node) => --open[stacks.frame[node]]);
   rows.delete(0);
   return rows;
 }

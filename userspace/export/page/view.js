@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A tree to draw, made from the stacks while it is walked: only what gets wide enough to be seen is
 // ever expanded. Each node holds where it is in the stacks (`at`) and, in trees that go from what ran
 // to its callers, with how much and from where.
