@@ -289,6 +289,9 @@ def test_keys_and_what_screen_readers_hear(browser, one):
         " e.getAttribute('aria-label') || e.labels?.[0]?.innerText)).map((e) => e.outerHTML)") == []
     assert browser.texts("th[aria-sort]") == ["Self", "%"]
     browser.press("0")
+    browser("page.focus", ".thread input")
+    browser.press("Space", "Space")
+    assert browser.evaluate("document.activeElement.type") == "checkbox", "the place in the list is kept"
     browser.click("th:last-child button")
     assert list(browser.table()) == sorted(functions(stacks_of(ONE)))
 

@@ -33,10 +33,10 @@ void add_outputs(CLI::App& verb, Options& options) {
   verb.add_option("-o,--output", options.outputs, "File to write, - is standard output; repeatable")
       ->allow_extra_args(false)
       ->type_name("FILE");
-  verb.add_option(
-          "-f,--format", options.format,
-          "text, folded, svg, html, pprof, speedscope, callgrind, pstats, gecko, perf, json, csv or "
-          "md; else by the suffix of the file, else text")
+  verb.add_option("-f,--format", options.format,
+                  "text, folded, svg, html, pprof, speedscope, callgrind, pstats, gecko, perf, "
+                  "json, csv or "
+                  "md; else by the suffix of the file, else text")
       ->type_name("FORMAT");
   verb.add_option("--max-tokens", options.max_tokens,
                   "Length of the text report, as language models count; 6000 by default")

@@ -60,11 +60,10 @@ Result<Format> parse_format(std::string_view name) {
   for (const Spelling& known : kNames) {
     if (known.text == name) return known.format;
   }
-  return Error{
-      fmt::format("unknown format '{}': use text, folded, svg, html, pprof, speedscope, "
-                  "callgrind, pstats, gecko, perf, json, csv or md",
-                  aggregate::clean_text(name, 64)),
-      ExitCode::kUsage};
+  return Error{fmt::format("unknown format '{}': use text, folded, svg, html, pprof, speedscope, "
+                           "callgrind, pstats, gecko, perf, json, csv or md",
+                           aggregate::clean_text(name, 64)),
+               ExitCode::kUsage};
 }
 
 std::optional<Format> infer_format(std::string_view path) {

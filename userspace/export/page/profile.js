@@ -151,3 +151,12 @@ function element(tag, text, className) {
   if (className) made.className = className;
   return made;
 }
+
+// A list that is made anew keeps the keyboard's place.
+function keepFocus(list, remake) {
+  const places = () => [...list.querySelectorAll("button, input, tbody tr")];
+  const at = places().indexOf(document.activeElement);
+  remake();
+  const again = places()[at];
+  if (again) again.focus({ preventScroll: true });
+}

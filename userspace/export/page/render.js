@@ -78,10 +78,10 @@ function showZoom() {
   sizeCanvas();
   scrollToStart();
   draw();
-  performance.measure("zoom", "zoom");
-  showPath();
+  keepFocus(byId("path"), showPath);
   showControls();
   fillTableSoon();
+  performance.measure("zoom", "zoom");
 }
 
 // To where one starts to read: the box zoomed to, or the function between its callers and callees.

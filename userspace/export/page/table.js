@@ -72,7 +72,7 @@ function tableHead() {
 
 function sortTable(sort) {
   state.sort = sort;
-  fillTable();
+  keepFocus(byId("table"), fillTable);
   writeState();
 }
 

@@ -12,6 +12,10 @@ function threadValues() {
 }
 
 function fillThreads() {
+  keepFocus(byId("threads"), listThreads);
+}
+
+function listThreads() {
   const list = byId("threads");
   const rows = threadValues();
   const whole = sum(rows.map((row) => row.value));
