@@ -403,10 +403,14 @@ __noinline int native_piece(void)
 	if (n >= MAX_ELEMENTS / 2 || sp & 7 || !native_piece_allowed(s) || native_restore_bp(s))
 		return 0;
 	NO_UNROLL
-	for (int i = 0; i < WIRE_MAX_PIECE_BYTES / 4096; i++) {
+	for (int i = 0; i <= WIRE_MAX_PIECE_BYTES / 4096; i++) { /* the first and the last in part */
 		char *to = (char *)s->element;
 		u64 at = (n << 4) + copied, from = sp + copied, bytes = 4096 - (from & 4095);
 
+		if (bytes > WIRE_MAX_PIECE_BYTES - copied)
+			bytes = WIRE_MAX_PIECE_BYTES - copied;
+		FORGET(bytes);
+		bytes &= 2 * 4096 - 1;
 		ADD_MASKED(to, at, 0xffff);
 		if (bpf_probe_read_user(to, bytes, (void *)from))
 			break;

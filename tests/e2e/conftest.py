@@ -94,16 +94,22 @@ def venv(interpreters):
 
 
 @pytest.fixture(scope="session")
-def browser():
+def node_modules():
+    """The folder with the npm packages."""
+    folder = os.path.join(harness.BUILD, "npm")
+    done = subprocess.run([os.path.join(harness.HERE, "make_npm.sh"), folder], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=300, check=False)
+    if done.returncode != 0:
+        pytest.skip("npm cannot install the packages of the tests: %s" % done.stdout.decode()[-300:])
+    return os.path.join(folder, "node_modules")
+
+
+@pytest.fixture(scope="session")
+def browser(node_modules):
     chromium = find_chromium()
     if chromium is None:
         pytest.skip("no Chromium here: packaging/install-deps.sh --test")
-    modules = os.path.join(harness.BUILD, "browser")
-    done = subprocess.run([os.path.join(harness.HERE, "make_browser.sh"), modules], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=300, check=False)
-    if done.returncode != 0:
-        pytest.skip("npm cannot install what drives the browser: %s" % done.stdout.decode()[-300:])
-    with Browser(chromium, os.path.join(modules, "node_modules")) as started:
+    with Browser(chromium, node_modules) as started:
         yield started
 
 

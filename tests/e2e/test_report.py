@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 import harness
-from harness import run
+from harness import figure, run, tokens_of
 
 
 def source_line(path, line):
@@ -66,7 +66,20 @@ def test_a_process_cannot_have_any_file_shown(any_python, tmp_path):
     assert "password" not in (tmp_path / "r.json").read_text(encoding="utf-8")
 
 
-def test_the_length_asked_for_is_kept(tmp_path):
+def test_a_language_model_gets_few_tokens(any_python, node_modules, tmp_path):
+    outputs = [tmp_path / "r.txt", tmp_path / "r.md"]
+    with any_python.start("foobar.py", "--threads", 4, "--seconds", 6) as target:
+        target.line()
+        target.go()
+        done = run("snapshot", "-p", target.pid, "-n", "-d", 3, *[word for path in outputs for word in ("-o", path)])
+    assert done.returncode == 0, done.stderr
+    for path in outputs:
+        tokens = tokens_of(path.read_text(encoding="utf-8"), node_modules)
+        figure("report_tokens[%s]" % path.suffix, tokens)
+        assert tokens <= 6000
+
+
+def test_the_length_asked_for_is_kept(node_modules, tmp_path):
     path = tmp_path / "wide.folded"
     with open(path, "w", encoding="utf-8") as file:
         for i in range(4000):
@@ -76,8 +89,8 @@ def test_the_length_asked_for_is_kept(tmp_path):
     for tokens in (1000, 3000, 6000, 20000):
         done = run("convert", path, "-f", "md", "--max-tokens", tokens)
         assert done.returncode == 0, done.stderr
-        lengths[tokens] = len(done.stdout) / 3
+        lengths[tokens] = tokens_of(done.stdout, node_modules)
         assert lengths[tokens] <= tokens
     assert lengths[20000] > lengths[6000] > lengths[3000] > lengths[1000]
     asked = run("convert", path, "-f", "md", "--with-prompt").stdout
-    assert asked.startswith("# CPU profile") and "## 9 Findings" in asked and len(asked) / 3 <= 6300
+    assert asked.startswith("# CPU profile") and "## 9 Findings" in asked and tokens_of(asked, node_modules) <= 6300

@@ -107,7 +107,7 @@ Result<std::string> render_one(const model::Profile& shown, Format format,
     case Format::kText:
       return report::text_report(shown, report);
     case Format::kMarkdown:
-      return report::to_markdown(report::text_report(shown, report), request.prompt);
+      return report::markdown_report(shown, report, request.prompt);
     case Format::kCsv:
       return report::csv_report(shown, report, request.table.empty() ? "self" : request.table);
     case Format::kJson:

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "userspace/report/tokens.h"
+
 namespace pyprof::report {
 namespace {
 
@@ -69,6 +71,17 @@ std::string to_markdown(std::string_view text_report, bool prompt) {
   std::string text = writer.finish();
   if (prompt) text += kPrompt;
   return text;
+}
+
+std::string markdown_report(const model::Profile& profile, const TextReportOptions& options,
+                            bool prompt) {
+  const std::string text = text_report(profile, options);
+  std::string whole = to_markdown(text, prompt);
+  if (options.max_tokens == 0 || estimate_tokens(whole) <= options.max_tokens) return whole;
+  TextReportOptions fitted = options;
+  const std::size_t added = estimate_tokens(whole) - estimate_tokens(text);
+  fitted.max_tokens = std::max(options.max_tokens, added + 1) - added;
+  return to_markdown(text_report(profile, fitted), prompt);
 }
 
 }  // namespace pyprof::report

@@ -23,15 +23,13 @@
 #include "userspace/report/relations.h"
 #include "userspace/report/table.h"
 #include "userspace/report/thread_table.h"
+#include "userspace/report/tokens.h"
 
 namespace pyprof::report {
 namespace {
 
 using aggregate::clean_text;
 using aggregate::Summary;
-
-// Fewer than the names and numbers of a report have in the tokenizers in use.
-constexpr std::size_t kBytesAToken = 3;
 
 // Every table three quarters as long, none shorter than three rows; then those
 // left out that say least beside the others. False if nothing is left to shorten.
@@ -380,8 +378,7 @@ class Report {
 std::string text_report(const model::Profile& profile, const TextReportOptions& options) {
   TextReportOptions fitted = options;
   std::string text = Report(profile, fitted).run();
-  while (options.max_tokens != 0 && text.size() / kBytesAToken > options.max_tokens &&
-         shorten(fitted)) {
+  while (options.max_tokens != 0 && estimate_tokens(text) > options.max_tokens && shorten(fitted)) {
     text = Report(profile, fitted).run();
   }
   return text;

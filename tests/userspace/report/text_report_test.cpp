@@ -9,6 +9,7 @@
 #include "tests/golden/golden.h"
 #include "tests/userspace/aggregate/profile_maker.h"
 #include "userspace/aggregate/view.h"
+#include "userspace/report/tokens.h"
 
 namespace pyprof::report {
 namespace {
@@ -113,15 +114,15 @@ TEST(TextReportTest, TablesGetShorterUntilTheTokensFit) {
     maker.sample(thread, {maker.python("main", "a.py", 1), maker.python(name, "a.py", 10)}, 1);
   }
   TextReportOptions options;
-  const std::size_t whole = text_report(maker.profile(), options).size();
-  options.max_tokens = whole / 3 / 2;
+  const std::size_t whole = estimate_tokens(text_report(maker.profile(), options));
+  options.max_tokens = whole / 2;
   const std::string report = text_report(maker.profile(), options);
-  EXPECT_LE(report.size() / 3, options.max_tokens);
-  EXPECT_GE(report.size() / 3, options.max_tokens / 2);
+  EXPECT_LE(estimate_tokens(report), options.max_tokens);
+  EXPECT_GE(estimate_tokens(report), options.max_tokens / 2);
   expect_contains(report, "function_of_some_length_");
   options.max_tokens = 500;
   const std::string shortest = text_report(maker.profile(), options);
-  EXPECT_LE(shortest.size() / 3, options.max_tokens);
+  EXPECT_LE(estimate_tokens(shortest), options.max_tokens);
   expect_contains(shortest, "S1 ");
   expect_contains(shortest, "## 5 Call tree: left out\n");
   expect_contains(shortest, "## 9 Findings");
