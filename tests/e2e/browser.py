@@ -70,12 +70,16 @@ class Browser(Process):
         """Where the picture is zoomed to, root first."""
         return self.texts("#path button")
 
+    def rows(self):
+        """The texts of the table's cells."""
+        return self.evaluate("[...document.querySelectorAll('#table tbody tr')].map((row) => "
+                             "[...row.cells].map((cell) => cell.textContent.trim()))")
+
     def table(self):
         """{function: (self, total)} as the table's first and third column say."""
-        rows = self.evaluate("[...document.querySelectorAll('#table tbody tr')].map((row) => "
-                             "[...row.cells].map((cell) => cell.textContent))")
+        rows = self.rows()
         numbers = [(float(row[0].replace(",", "")), float(row[2].replace(",", ""))) for row in rows]
-        names = [re.sub(r" [\w.]+$", "", row[4].strip()) for row in rows]  # without the package behind it
+        names = [re.sub(r" [\w.]+$", "", row[4]) for row in rows]  # without the package behind it
         return dict(zip(names, numbers))
 
     def place(self, share, row):

@@ -61,6 +61,32 @@ def test_a_snapshot(browser, any_python, tmp_path):
     browser.must_be_quiet()
 
 
+def test_a_difference(browser, tmp_path):
+    texts = {"before": "m (a.py:1);foo (a.py:2);work (a.py:3) 60\nm (a.py:1);old (a.py:4) 15\nm (a.py:1);bar (a.py:5) 25\n",
+             "after": "m (a.py:1);foo (a.py:2);work (a.py:9) 10\nm (a.py:1);bar (a.py:5) 30\nm (a.py:1);new (a.py:6) 10\n"}
+    paths = {name: tmp_path / (name + ".folded") for name in texts}
+    for name, text in texts.items():
+        paths[name].write_text(text, encoding="utf-8")
+    page = tmp_path / "diff.html"
+    done = run("diff", paths["before"], paths["after"], "--per", "cpu", "-o", page)
+    assert done.returncode == 0, done.stderr
+    browser.open(page)
+    changes = {row[4].split(" ")[0]: row[3] for row in browser.rows()}
+    assert changes == {"foo": "\u221240.00", "work": "\u221240.00", "bar": "+35.00", "new": "+20.00", "old": "\u221215.00",
+                       "m": "\u00b10.00"}
+    names = {share: browser.box(share, 2)[0].split(" ")[0] for share in (0.3, 0.7, 0.9)}
+    assert list(names.values()) == ["bar", "foo", "new"], "as wide as they are now"
+    assert "change +35.00 %; before 25.00 %" in browser.box(0.3, 2)
+    more, less = browser.color(0.3, 2), browser.color(0.7, 2)
+    assert more[0] > more[2] and less[0] < less[2], "red and blue"
+    browser("page.selectOption", "#clock", "before")
+    browser.settle()
+    assert browser.box(0.95, 2)[0] == "old (a.py)", "what is gone"
+    assert browser.text("#shown") == "100 samples shown"
+    browser.press("i", "s", "g")
+    browser.must_be_quiet()
+
+
 def deep_profile():
     """800 stacks of 126 frames: 100,000 nodes, of which more than 20,000 are on the screen."""
     numbers = random.Random(7)

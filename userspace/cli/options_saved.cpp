@@ -42,7 +42,8 @@ CLI::App* add_diff(CLI::App& app, DiffFileOptions& options, SavedWords& words) {
   verb->add_flag("--full-filenames", options.compare.full_paths,
                  "Tell files apart by their whole paths");
   verb->add_flag("-j,--json", options.json, "JSON instead of text");
-  verb->add_option("-o,--output", options.output, "File to write, - is standard output")
+  verb->add_option("-o,--output", options.output,
+                   "File to write, - is standard output; .html is a flame graph of the changes")
       ->type_name("FILE");
   return verb;
 }

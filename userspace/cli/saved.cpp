@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "userspace/cli/saved.h"
 
+#include "userspace/aggregate/summary.h"
 #include "userspace/aggregate/view.h"
 #include "userspace/cli/outputs.h"
 #include "userspace/daemon/version.h"
+#include "userspace/export/page.h"
 #include "userspace/export/writer.h"
 #include "userspace/import/load.h"
 #include "userspace/report/diff_text.h"
@@ -15,6 +17,30 @@ Result<model::Profile> load(const std::string& path) {
   auto profile = importer::load_profile(path);
   if (profile) profile->tool_version = daemon::tool_version();
   return profile;
+}
+
+// How much of a unit of work's time the earlier profile's time is, in the later one's.
+double scale_of(const model::Profile& before, const model::Profile& after,
+                const report::Diff& diff) {
+  const auto value = [](const model::Profile& profile) {
+    const aggregate::Summary summary = aggregate::summarize(profile);
+    return static_cast<double>(summary.weight_ns > 0 ? summary.weight_ns : summary.samples);
+  };
+  return value(after) / value(before) * diff.total.before / diff.total.after;
+}
+
+std::string diff_page(const DiffFileOptions& options, const model::Profile& before,
+                      const model::Profile& after, const report::Diff& diff) {
+  constexpr const char* kUnits[] = {"per second", "of the CPU time", "per unit of work"};
+  aggregate::ViewOptions view;
+  view.native = true;  // what the file has was chosen when it was written
+  const model::Profile earlier = aggregate::apply_view(before, view);
+  exporter::PageBaseline baseline{&earlier, scale_of(before, after, diff), options.before,
+                                  kUnits[static_cast<int>(diff.unit)]};
+  exporter::PageOptions page;
+  page.text.lines = aggregate::LineMode::kNone;  // lines move from version to version
+  page.text.full_paths = options.compare.full_paths;
+  return exporter::to_diff_page(aggregate::apply_view(after, view), baseline, page);
 }
 
 }  // namespace
@@ -47,6 +73,8 @@ Result<void> diff_profiles(const DiffFileOptions& options) {
   if (!after) return after.error();
   const auto diff = report::compare(*before, *after, options.compare);
   if (!diff) return diff.error();
+  if (!options.json && options.output.ends_with(".html"))
+    return exporter::write_output(options.output, diff_page(options, *before, *after, *diff));
   const report::DiffText text{options.before, options.after, options.annual_cost,
                               options.cost_per_core_hour};
   return exporter::write_output(options.output, options.json ? report::diff_json(*diff, text)

@@ -87,14 +87,25 @@ std::string escape_json(std::string_view json) {
 
 class PageWriter {
  public:
-  PageWriter(const model::Profile& profile, const PageOptions& options, const CallTree& tree)
-      : profile_(profile), options_(options), tree_(tree), summary_(aggregate::summarize(profile)) {
+  // `profile` has the samples of `shown`, then those of the baseline if there is one.
+  PageWriter(const model::Profile& profile, const model::Profile& shown, const PageOptions& options,
+             const PageBaseline& before, const CallTree& tree)
+      : profile_(profile),
+        shown_(shown),
+        options_(options),
+        before_(before),
+        tree_(tree),
+        summary_(aggregate::summarize(shown)) {
     sort_names();
   }
 
   Json run() && {
     Json root;
-    root["title"] = aggregate::subject_text(profile_);
+    root["title"] = aggregate::subject_text(shown_);
+    if (before_.profile != nullptr) {
+      root["before"] = aggregate::clean_text(before_.name);
+      root["unit"] = before_.unit;
+    }
     root["head"] = head();
     root["cpu_ns"] = summary_.cpu_ns();
     root["duration_ns"] = profile_.duration_ns;
@@ -116,18 +127,18 @@ class PageWriter {
     const auto add = [&head](const char* label, const std::string& value) {
       if (!value.empty()) head.push_back({label, value});
     };
-    add("host", aggregate::clean_text(profile_.host));
-    if (profile_.processes.size() == 1) add_process(add, profile_.processes.front());
-    if (profile_.start_unix_ns > 0) add("start", aggregate::utc_text(profile_.start_unix_ns));
-    if (profile_.duration_ns > 0)
-      add("duration", fmt::format("{:.1f} s", aggregate::seconds(profile_.duration_ns)));
-    if (profile_.rate_hz > 0) add("rate", fmt::format("{} Hz", profile_.rate_hz));
-    add("clock", aggregate::clean_text(profile_.event));
+    add("host", aggregate::clean_text(shown_.host));
+    if (shown_.processes.size() == 1) add_process(add, shown_.processes.front());
+    if (shown_.start_unix_ns > 0) add("start", aggregate::utc_text(shown_.start_unix_ns));
+    if (shown_.duration_ns > 0)
+      add("duration", fmt::format("{:.1f} s", aggregate::seconds(shown_.duration_ns)));
+    if (shown_.rate_hz > 0) add("rate", fmt::format("{} Hz", shown_.rate_hz));
+    add("clock", aggregate::clean_text(shown_.event));
     add("samples", aggregate::with_thousands(summary_.samples));
     if (summary_.cpu_ns() > 0)
       add("CPU", fmt::format("{:.2f} s", aggregate::seconds(summary_.cpu_ns())));
-    add("quality", aggregate::quality_text(profile_));
-    add("pyebpf-prof", aggregate::clean_text(profile_.tool_version));
+    add("quality", aggregate::quality_text(shown_));
+    add("pyebpf-prof", aggregate::clean_text(shown_.tool_version));
     return head;
   }
 
@@ -240,6 +251,7 @@ class PageWriter {
   struct Sums {
     Sum all;
     Sum gil;  // of these, with the GIL
+    Sum before;
   };
 
   // Columns by thread and node, without what else tells samples apart.
@@ -249,22 +261,28 @@ class PageWriter {
     for (std::size_t i = 0; i < profile_.samples.size(); ++i) {
       const model::Sample& sample = profile_.samples[i];
       Sums& known = sums[{sample.thread, tree_.sample_nodes()[i]}];
+      if (i >= shown_.samples.size()) {
+        known.before.add(sample);
+        continue;
+      }
       known.all.add(sample);
       if (aggregate::labels_of(profile_, sample).gil != model::Gil::kHeld) continue;
       known.gil.add(sample);
       has_gil = true;
     }
     std::vector<uint32_t> threads, nodes;
-    std::vector<Sum> all, gil;
+    std::vector<Sum> all, gil, before;
     for (const auto& [at, known] : sums) {
       threads.push_back(at.first);
       nodes.push_back(at.second);
       all.push_back(known.all);
       gil.push_back(known.gil);
+      before.push_back(known.before);
     }
     Json columns = {{"thread", threads}, {"node", nodes}};
     add_sums(columns, all, "count", "weight_ns");
     if (has_gil) add_sums(columns, gil, "gil_count", "gil_ns");
+    if (before_.profile != nullptr) add_before(columns, before);
     return columns;
   }
 
@@ -278,8 +296,20 @@ class PageWriter {
     }
   }
 
+  void add_before(Json& columns, const std::vector<Sum>& sums) const {
+    columns["before_count"] = Json::array();
+    columns["before_value"] = Json::array();
+    for (const Sum& sum : sums) {
+      const uint64_t value = summary_.weight_ns > 0 ? sum.weight_ns : sum.count;
+      columns["before_count"].push_back(sum.count);
+      columns["before_value"].push_back(static_cast<double>(value) * before_.scale);
+    }
+  }
+
   const model::Profile& profile_;
+  const model::Profile& shown_;
   const PageOptions& options_;
+  const PageBaseline& before_;
   const CallTree& tree_;
   const Summary summary_;
   std::vector<uint32_t> sorted_names_;  // indexes of the tree's names
@@ -296,21 +326,87 @@ void fill_in(std::string& out, std::string_view& page, std::string_view name,
   page.remove_prefix(at + name.size());
 }
 
-}  // namespace
+// Puts tables of one profile behind those of another. What is equal is joined by the call tree.
+class Appender {
+ public:
+  explicit Appender(model::Profile& into) : into_(into) {
+    if (into_.processes.size() > 1) into_.processes.resize(1);
+    for (uint32_t i = 0; i < into_.threads.size(); ++i) {
+      into_.threads[i].process = 0;
+      threads_.try_emplace(aggregate::thread_name(into_.threads[i]), i);
+    }
+  }
 
-std::string to_page(const model::Profile& profile, const PageOptions& options) {
+  void add(const model::Profile& part) {
+    const auto frames = static_cast<uint32_t>(into_.frames.size());
+    const auto stacks = static_cast<uint32_t>(into_.stacks.size());
+    add_frames(part);
+    for (model::Stack stack : part.stacks) {
+      for (uint32_t& frame : stack.frames)
+        frame += frames;
+      into_.stacks.push_back(std::move(stack));
+    }
+    for (model::Sample sample : part.samples) {
+      sample.thread = thread(part.threads[sample.thread]);
+      sample.stack += stacks;
+      sample.labels = 0;
+      into_.samples.push_back(sample);
+    }
+  }
+
+ private:
+  void add_frames(const model::Profile& part) {
+    const auto modules = static_cast<uint32_t>(into_.modules.size());
+    into_.modules.insert(into_.modules.end(), part.modules.begin(), part.modules.end());
+    for (model::Frame frame : part.frames) {
+      if (frame.module != 0) frame.module += modules;
+      into_.frames.push_back(std::move(frame));
+    }
+  }
+
+  uint32_t thread(const model::Thread& one) {
+    const auto [known, is_new] = threads_.try_emplace(aggregate::thread_name(one),
+                                                      static_cast<uint32_t>(into_.threads.size()));
+    if (is_new) {
+      into_.threads.push_back(one);
+      into_.threads.back().process = 0;
+      into_.threads.back().cpu_ns = 0;
+    }
+    return known->second;
+  }
+
+  model::Profile& into_;
+  std::unordered_map<std::string, uint32_t> threads_;  // by name
+};
+
+std::string write_page(const model::Profile& profile, const model::Profile& shown,
+                       const PageBaseline& before, const PageOptions& options) {
   aggregate::TreeOptions tree_options;
   tree_options.text = options.text;
   tree_options.by = options.by == GroupBy::kThread ? GroupBy::kNone : options.by;
   tree_options.max_nodes = options.max_nodes;
   const CallTree tree(profile, tree_options);
-  const std::string json =
-      PageWriter(profile, options, tree).run().dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string json = PageWriter(profile, shown, options, before, tree)
+                               .run()
+                               .dump(-1, ' ', false, Json::error_handler_t::replace);
   std::string out;
   std::string_view page = kPage;
-  fill_in(out, page, "{{title}}", xml_escape("CPU: " + aggregate::subject_text(profile)));
+  fill_in(out, page, "{{title}}", xml_escape("CPU: " + aggregate::subject_text(shown)));
   fill_in(out, page, "{{profile}}", escape_json(json));
   return out.append(page);
+}
+
+}  // namespace
+
+std::string to_page(const model::Profile& profile, const PageOptions& options) {
+  return write_page(profile, profile, {}, options);
+}
+
+std::string to_diff_page(const model::Profile& profile, const PageBaseline& before,
+                         const PageOptions& options) {
+  model::Profile both = profile;
+  Appender(both).add(*before.profile);
+  return write_page(both, profile, before, options);
 }
 
 }  // namespace pyprof::exporter

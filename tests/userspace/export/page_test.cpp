@@ -153,6 +153,28 @@ TEST(PageTest, GroupsAndProcessesStandAboveThreads) {
   EXPECT_EQ(data_of(test::service_profile(), options)["levels"], 0);
 }
 
+TEST(PageTest, ComparesWithABaseline) {
+  const model::Profile after = aggregate::apply_view(test::service_profile(), {});
+  test::ProfileMaker maker;
+  const uint32_t thread = maker.thread(maker.process(77, "python3"), 78, "worker-0");
+  const uint32_t top = maker.python("<module>", "/srv/app/main.py", 12);
+  maker.sample(thread, {top, maker.python("Server.serve", "/srv/app/main.py", 88, 80)}, 30);
+  maker.sample(maker.thread(0, 79, "gone"), {top, maker.python("gone", "/srv/app/main.py", 9)}, 10);
+  const PageBaseline before{&maker.profile(), 2.0, "<before>", "per second"};
+  const Json data = data_of(to_diff_page(after, before, {}));
+  EXPECT_EQ(data["before"], "<before>");
+  EXPECT_EQ(sum_of(data["samples"]["count"]), 100U);
+  EXPECT_EQ(sum_of(data["samples"]["before_count"]), 40U);
+  EXPECT_EQ(stacks_of(data, "before_count").at(";<module> (main.py:12);Server.serve (main.py:88)"),
+            30U);
+  double value = 0;
+  for (const Json& one : data["samples"]["before_value"])
+    value += one.get<double>();
+  EXPECT_DOUBLE_EQ(value, 800'000'000) << "scaled";
+  EXPECT_EQ(data["threads"].size(), 3U) << "worker-0 is the same";
+  EXPECT_EQ(data["cpu_ns"], 1'020'000'000U) << "of the later one";
+}
+
 TEST(PageTest, NodesHaveACap) {
   PageOptions options;
   options.max_nodes = 3;

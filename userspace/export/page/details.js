@@ -34,12 +34,20 @@ function describe(box) {
   lines.push("total " + amountText(view.value[node], view.count[node]));
   const self = selfOfBox(box);
   if (self) lines.push("self " + amountText(...self));
+  if (isDiff) lines.push(describeChange(view, node));
   const row = shownTotals().get(frame);
   if (row && frame > 0 && (row.total > view.value[node] || !self)) {
     lines.push(`everywhere: total ${percentText(row.total, current.stacks.value[0])}, ` +
       `self ${percentText(row.self, current.stacks.value[0])}`);
   }
   return lines;
+}
+
+function describeChange(view, node) {
+  const change = changeOf(view.value[node], view.other[node]);
+  const seconds = profile.cpu_ns > 0 ? `, ${(change < 0 ? "\u2212" : "+") + cpuSeconds(Math.abs(change)).toFixed(2)} CPU-s` : "";
+  const other = state.clock === clocks[0] ? "before" : "after";
+  return `change ${changeText(change)}${seconds}; ${other} ${percentText(view.other[node], clocks[0].whole)}`;
 }
 
 function showTip(event) {
@@ -75,15 +83,25 @@ function select(box) {
 }
 
 function fillLegend() {
+  if (isDiff) return fillDiffLegend();
   const used = new Set(frames.owner.filter((_, frame) => frame > 0 && frame < realFrames));
   const legend = byId("legend");
   legend.replaceChildren();
   KINDS.forEach((kind, owner) => {
     if (!used.has(owner)) return;
-    const item = element("span");
-    const key = element("i", "", "key");
-    key.style.background = kindColor(kind);
-    item.append(key, element("span", kind[0]));
-    legend.append(item);
+    legend.append(legendItem(kindColor(kind), kind[0]));
   });
+}
+
+function legendItem(color, text) {
+  const item = element("span");
+  const key = element("i", "", "key");
+  key.style.background = color;
+  item.append(key, element("span", text));
+  return item;
+}
+
+function fillDiffLegend() {
+  byId("legend").replaceChildren(legendItem(cssColor(GREW), "+ grew"), legendItem(cssColor(SHRANK), "\u2212 shrank"),
+    element("span", `${profile.before} \u2192 after, ${profile.unit}; \u201cbefore\u201d shows what is gone`));
 }

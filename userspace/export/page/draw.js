@@ -71,14 +71,13 @@ const pixelOf = (rgb) => (0xff000000 | (rgb & 0xff) << 16 | rgb & 0xff00 | rgb >
 // By pixels: ten times as fast as a rectangle for each of tens of thousands of boxes.
 function drawBoxes(brush, row, y) {
   const { pixels, strip, ratio, pen, ink } = brush;
-  const { frame } = row.view;
   const wide = strip.width;
   const line = pixels.subarray(0, wide).fill(pixelOf(ink.back));
   for (let at = 0; at < row.node.length; ++at) {
     const start = Math.round(row.x[at] * wide);
     const end = Math.max(start + 1, Math.round((row.x[at] + row.width[at]) * wide));
     const gap = end - start > 3 * ratio ? Math.ceil(ratio / 2) : 0;
-    const color = pixelOf(lookOf(ink, row, frame[row.node[at]]).fill);
+    const color = pixelOf(lookOf(ink, row, row.node[at]).fill);
     for (let pixel = start; pixel < end - gap; ++pixel) line[pixel] = color;
   }
   for (let below = 1; below < strip.height; ++below) pixels.copyWithin(below * wide, 0, wide);
@@ -94,8 +93,8 @@ function drawTexts(brush, row, y) {
     if (shown === state.focus) drawOutline(brush, row.x[at] * width, y, wide, 1);
     const cells = Math.floor((wide - 2 * TEXT_EDGE_PX) / cellPx);
     if (cells < 3) continue;
-    pen.fillStyle = cssColor(lookOf(ink, row, shown).label);
-    pen.fillText(fitText(frameText(shown), cells), row.x[at] * width + TEXT_EDGE_PX, y + ROW_PX / 2);
+    pen.fillStyle = cssColor(lookOf(ink, row, row.node[at]).label);
+    pen.fillText(fitText(boxText(row.view, row.node[at]), cells), row.x[at] * width + TEXT_EDGE_PX, y + ROW_PX / 2);
   }
   const chosen = indexOfSelected(row);
   if (chosen >= 0) drawOutline(brush, row.x[chosen] * width, y, row.width[chosen] * width, 2);
@@ -104,13 +103,38 @@ function drawTexts(brush, row, y) {
 const mix = (rgb, back, share) => [16, 8, 0].reduce((mixed, shift) => mixed |
   Math.round((rgb >> shift & 0xff) * share + (back >> shift & 0xff) * (1 - share)) << shift, 0);
 
+// For eyes that don't tell red from green, too; the sign is in the text.
+const GREW = 0xe8735a;
+const SHRANK = 0x6aa7de;
+const SAME = { light: 0xdedede, dark: 0x9c9c9c };
+
+function changeColor(view, node) {
+  const change = changeOf(view.value[node], view.other[node]);
+  const most = Math.max(view.value[node], view.other[node]);
+  const same = palette.dark ? SAME.dark : SAME.light;
+  return most > 0 ? mix(change > 0 ? GREW : SHRANK, same, Math.sqrt(Math.abs(change) / most)) : same;
+}
+
+// In percent of the later profile: "+1.20 %".
+function changeText(change) {
+  const share = clocks[0].whole > 0 ? 100 * change / clocks[0].whole : 0;
+  const text = Math.abs(share).toFixed(2) + " %";
+  return text === "0.00 %" ? "\u00b1" + text : (share < 0 ? "\u2212" : "+") + text;
+}
+
+function boxText(view, node) {
+  const name = frameText(view.frame[node]);
+  return isDiff ? changeText(changeOf(view.value[node], view.other[node])) + " " + name : name;
+}
+
 // Colors of a box: callers of the one zoomed to and what does not match a search step back.
 const look = { fill: 0, label: 0 };
 
-function lookOf(ink, row, frame) {
+function lookOf(ink, row, node) {
+  const frame = row.view.frame[node];
   const matched = search.frames !== null && search.frames.has(frame);
   const faint = row.above || (search.frames !== null && !matched);
-  look.fill = matched ? ink.mark : frameColor(frame);
+  look.fill = matched ? ink.mark : isDiff ? changeColor(row.view, node) : frameColor(frame);
   look.label = faint ? ink.text : matched ? 0xffffff : ink.label;
   if (faint) look.fill = mix(look.fill, ink.back, row.above ? 0.5 : 0.4);
   return look;

@@ -44,14 +44,13 @@ function svgPicture() {
 
 function svgBox(ink, row, at, y) {
   const round = (number) => Math.round(number * 100) / 100;
-  const frame = row.view.frame[row.node[at]];
   const x = row.x[at] * SVG_WIDTH;
   const wide = row.width[at] * SVG_WIDTH;
-  const { fill, label } = lookOf(ink, row, frame);
+  const { fill, label } = lookOf(ink, row, row.node[at]);
   const group = svgElement("g", {});
   group.append(svgElement("title", {}, describe(boxOf(row, at)).join("\n")), svgElement("rect", { x: round(x), y,
     width: round(wide > 3 ? wide - 1 : wide), height: ROW_PX - 1, fill: cssColor(fill) }));
-  const shown = fitText(frameText(frame), Math.floor((wide - 2 * TEXT_EDGE_PX) / SVG_CELL_PX));
+  const shown = fitText(boxText(row.view, row.node[at]), Math.floor((wide - 2 * TEXT_EDGE_PX) / SVG_CELL_PX));
   if (shown) group.append(svgElement("text", { x: round(x + TEXT_EDGE_PX), y: y + 13, fill: cssColor(label) }, shown));
   return group;
 }

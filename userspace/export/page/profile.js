@@ -132,13 +132,19 @@ const kindColor = ([, hue, spread, saturation, lightness]) => cssColor(kindRgb(h
 const { samples } = profile;
 const hasWeights = Boolean(samples.weight_ns);
 const clocks = [{ key: "cpu", name: "on CPU", values: samples.weight_ns || samples.count, counts: samples.count }];
-if (samples.gil_count) {
+// Of two profiles the widths are one's, and `others` are the other's.
+const isDiff = Boolean(profile.before);
+if (isDiff) {
+  const before = samples.before_value;
+  clocks.push({ key: "before", name: "before", values: before, counts: samples.before_count, others: clocks[0].values });
+  Object.assign(clocks[0], { key: "after", name: "after", others: before });
+} else if (samples.gil_count) {
   clocks.push({ key: "gil", name: "on CPU with GIL", values: samples.gil_ns || samples.gil_count,
     counts: samples.gil_count });
 }
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
-const allValues = sum(clocks[0].values);
+const allValues = clocks[0].whole = sum(clocks[0].values);
 
 const withThousands = (number) => Math.round(number).toLocaleString("en-US");
 const percentText = (part, whole) => (whole > 0 ? 100 * part / whole : 0).toFixed(2) + " %";

@@ -13,6 +13,7 @@ class Stacks {
     this.frame = [0];
     this.selfValue = [0];
     this.selfCount = [0];
+    this.selfOther = [0];
     this.known = new Map();
   }
 
@@ -20,6 +21,7 @@ class Stacks {
     this.frame.push(frame);
     this.selfValue.push(0);
     this.selfCount.push(0);
+    this.selfOther.push(0);
     return this.parent.push(parent) - 1;
   }
 
@@ -35,9 +37,11 @@ class Stacks {
     this.size = this.parent.length;
     this.value = Float64Array.from(this.selfValue);
     this.count = Float64Array.from(this.selfCount);
+    this.other = Float64Array.from(this.selfOther);
     for (let node = this.size - 1; node > 0; --node) {
       this.value[this.parent[node]] += this.value[node];
       this.count[this.parent[node]] += this.count[node];
+      this.other[this.parent[node]] += this.other[node];
     }
     this.link();
     return this;
@@ -50,7 +54,7 @@ class Stacks {
     const order = this.byFrame();
     for (let at = this.size - 1; at >= 0; --at) {
       const node = order[at];
-      if (node === 0 || this.value[node] === 0) continue;
+      if (node === 0 || this.value[node] + this.other[node] === 0) continue;
       this.next[node] = this.first[this.parent[node]];
       this.first[this.parent[node]] = node;
     }
@@ -107,11 +111,13 @@ function buildStacks({ off, split, lines, hide, clock }) {
   };
   places[0] = 0;
   for (let i = 0; i < node.length; ++i) {
-    if (off.has(thread[i]) || clock.counts[i] === 0) continue;
+    const other = clock.others ? clock.others[i] : 0;
+    if (off.has(thread[i]) || clock.counts[i] + other === 0) continue;
     if (split && (i === 0 || thread[i] !== thread[i - 1])) startThread(thread[i]);
     const at = place(node[i], thread[i]);
     stacks.selfValue[at] += clock.values[i];
     stacks.selfCount[at] += clock.counts[i];
+    stacks.selfOther[at] += other;
   }
   return stacks.finish();
 }

@@ -9,9 +9,9 @@ const unit = profile.cpu_ns > 0 ? " s" : "";
 
 const COLUMNS = [
   ["self", "Self" + unit, "CPU time or samples of the function itself"],
-  ["self", "%", "Share of all that is shown"],
+  ["self", isDiff ? "\u00b1 %" : "%", isDiff ? "Change, of all of the later profile" : "Share of all that is shown"],
   ["total", "Total" + unit, "With all it calls; recursion counts once"],
-  ["total", "%", "Share of all that is shown"],
+  ["total", isDiff ? "\u00b1 %" : "%", isDiff ? "Change, of all of the later profile" : "Share of all that is shown"],
   ["name", "Function", "By name"],
 ];
 
@@ -22,14 +22,16 @@ function shownSamples() {
 function compareRows(a, b) {
   if (state.sort === "name") return a.frame - b.frame;
   const other = state.sort === "self" ? "total" : "self";
+  if (isDiff) return Math.abs(b[state.sort + "Change"]) - Math.abs(a[state.sort + "Change"]) || a.frame - b.frame;
   return b[state.sort] - a[state.sort] || b[other] - a[other] || a.frame - b.frame;
 }
 
 function tableRows() {
   const start = state.mode === "graph" ? current.zoomed : 0;  // its callers have all of it, which says nothing
-  const rows = [...functionTotals(current.stacks, shownSamples(), start).values()];
+  const totals = isDiff ? functionChanges : functionTotals;
+  const rows = [...totals(current.stacks, shownSamples(), start).values()];
   return rows.filter((row) => frames.owner[row.frame] !== OTHER || row.self > 0)
-    .filter((row) => row.total >= leastValue() && (!search.frames || search.frames.has(row.frame)))
+    .filter((row) => Math.max(row.total, Math.abs(row.totalChange || 0)) >= leastValue() && (!search.frames || search.frames.has(row.frame)))
     .sort(compareRows);
 }
 
@@ -94,11 +96,8 @@ function addRows(from) {
 }
 
 function tableRow(row) {
-  const whole = current.stacks.value[0];
   const made = element("tr");
-  const cells = [amount(row.self, row.selfCount), percentText(row.self, whole), amount(row.total, row.totalCount),
-    percentText(row.total, whole)];
-  for (const text of cells) made.append(element("td", text.replace(/ %$/, "")));
+  for (const text of rowTexts(row)) made.append(element("td", text.replace(/ %$/, "")));
   made.append(functionCell(row.frame));
   made.classList.toggle("match", Boolean(search.frames));
   made.classList.toggle("selected", row.frame === state.focus);
@@ -107,6 +106,13 @@ function tableRow(row) {
   made.addEventListener("keydown", (event) => event.key === "Enter" && focusOn(row.frame));
   made.addEventListener("dblclick", () => sandwichOf(row.frame));
   return made;
+}
+
+// A share where there is one profile, the change where there are two.
+function rowTexts(row) {
+  const whole = current.stacks.value[0];
+  const share = (key) => (isDiff ? changeText(row[key + "Change"]) : percentText(row[key], whole));
+  return [amount(row.self, row.selfCount), share("self"), amount(row.total, row.totalCount), share("total")];
 }
 
 function functionCell(frame) {
@@ -122,8 +128,7 @@ function functionCell(frame) {
 }
 
 function tableText() {
-  const whole = current.stacks.value[0];
-  const lines = table.rows.map((row) => [amount(row.self, row.selfCount), percentText(row.self, whole),
-    amount(row.total, row.totalCount), percentText(row.total, whole), frameText(row.frame)].join("\t"));
-  return [`self${unit}\tself %\ttotal${unit}\ttotal %\tfunction`, ...lines].join("\n") + "\n";
+  const lines = table.rows.map((row) => [...rowTexts(row), frameText(row.frame)].join("\t"));
+  const sign = isDiff ? "\u00b1" : "";
+  return [`self${unit}\tself ${sign}%\ttotal${unit}\ttotal ${sign}%\tfunction`, ...lines].join("\n") + "\n";
 }

@@ -74,7 +74,7 @@ function moreThreads(count) {
 function threadRow({ thread, value }, whole) {
   const { name, text, main, cpu_ns: measured } = profile.threads[thread];
   const shown = !state.off.has(thread);
-  const row = listRow(name, shown, value, whole, () => showThreads(toggled([thread], shown)));
+  const row = listRow(name || "(no name)", shown, value, whole, () => showThreads(toggled([thread], shown)));
   if (main) row.querySelector(".name").append(element("span", "main", "badge"));
   row.title = text + (measured > 0 ? `: ${(measured / 1e9).toFixed(2)} CPU-s by the scheduler` : "");
   const only = element("button", "only", "only");

@@ -27,6 +27,22 @@ function functionTotals(stacks, { value: selfValue, count: selfCount }, start) {
   return rows;
 }
 
+// The same of two profiles: rows have `selfChange` and `totalChange` as well, later less earlier.
+function functionChanges(stacks, picked, start) {
+  const rows = functionTotals(stacks, picked, start);
+  const others = functionTotals(stacks, { value: picked.other, count: picked.other }, start);
+  for (const frame of others.keys())
+    if (!rows.has(frame)) rows.set(frame, { frame, self: 0, total: 0, selfCount: 0, totalCount: 0 });
+  for (const row of rows.values()) {
+    const { self = 0, total = 0 } = others.get(row.frame) || {};
+    row.selfChange = changeOf(row.self, self);
+    row.totalChange = changeOf(row.total, total);
+  }
+  return rows;
+}
+
+const changeOf = (value, other) => (state.clock === clocks[0] ? value - other : other - value);
+
 function walk(stacks, start, wanted, enter, leave) {
   const pending = [start];
   while (pending.length) {
@@ -42,34 +58,37 @@ function walk(stacks, start, wanted, enter, leave) {
   }
 }
 
+const noSamples = ({ size }) => ({ value: new Float64Array(size), count: new Float64Array(size), other: new Float64Array(size) });
+
+function addSample(picked, at, value, count, other) {
+  picked.value[at] += value;
+  picked.count[at] += count;
+  picked.other[at] += other;
+}
+
+const pickSelf = (picked, stacks, at) =>
+  addSample(picked, at, stacks.selfValue[at], stacks.selfCount[at], stacks.selfOther[at]);
+
 // The samples below a box, as self values and counts of the stacks' nodes.
 function samplesOfBox(view, node) {
   const { stacks } = view;
-  const picked = { value: new Float64Array(stacks.size), count: new Float64Array(stacks.size) };
-  const pick = (at, value, count) => {
-    picked.value[at] += value;
-    picked.count[at] += count;
-  };
+  const picked = noSamples(stacks);
   if (view.upward) {
-    const { leaf, value, count } = view.items[node];
-    leaf.forEach((at, i) => pick(at, value[i], count[i]));
+    const { leaf, value, count, other } = view.items[node];
+    leaf.forEach((at, i) => addSample(picked, at, value[i], count[i], other[i]));
     return picked;
   }
-  for (const start of view.starts(node)) {
-    walk(stacks, start, () => true, (at) => pick(at, stacks.selfValue[at], stacks.selfCount[at]), () => {});
-  }
+  for (const start of view.starts(node)) walk(stacks, start, () => true, (at) => pickSelf(picked, stacks, at), () => {});
   return picked;
 }
 
 // The samples that have the function anywhere in their stack.
 function samplesWith(stacks, focus) {
   const inside = new Uint8Array(stacks.size);
-  const picked = { value: new Float64Array(stacks.size), count: new Float64Array(stacks.size) };
+  const picked = noSamples(stacks);
   for (let node = 1; node < stacks.size; ++node) {
     inside[node] = inside[stacks.parent[node]] || stacks.frame[node] === focus ? 1 : 0;
-    if (!inside[node]) continue;
-    picked.value[node] = stacks.selfValue[node];
-    picked.count[node] = stacks.selfCount[node];
+    if (inside[node]) pickSelf(picked, stacks, node);
   }
   return picked;
 }

@@ -12,18 +12,21 @@ class View {
     this.parent = [-1];
     this.value = [0];
     this.count = [0];
-    this.items = [{ at: [], leaf: [], value: [], count: [] }];
+    this.other = [0];
+    this.items = [{ at: [], leaf: [], value: [], count: [], other: [] }];
     this.kids = [null];
   }
 
-  addItem(node, at, leaf, value, count) {
+  addItem(node, at, leaf, value, count, other) {
     const item = this.items[node];
     item.at.push(at);
     item.leaf.push(leaf);
     item.value.push(value);
     item.count.push(count);
+    item.other.push(other);
     this.value[node] += value;
     this.count[node] += count;
+    this.other[node] += other;
   }
 
   add(parent, frame) {
@@ -31,7 +34,8 @@ class View {
     this.parent.push(parent);
     this.value.push(0);
     this.count.push(0);
-    this.items.push({ at: [], leaf: [], value: [], count: [] });
+    this.other.push(0);
+    this.items.push({ at: [], leaf: [], value: [], count: [], other: [] });
     this.kids.push(null);
     return node;
   }
@@ -53,20 +57,21 @@ class View {
   }
 
   stepDown(node, kids) {
-    const { first, next, frame, value, count } = this.stacks;
+    const { first, next, frame, value, count, other } = this.stacks;
     for (const at of this.items[node].at) {
       for (let below = first[at]; below >= 0; below = next[below]) {
-        this.addItem(this.kid(kids, node, frame[below]), below, below, value[below], count[below]);
+        this.addItem(this.kid(kids, node, frame[below]), below, below, value[below], count[below],
+          other[below]);
       }
     }
   }
 
   stepUp(node, kids) {
-    const { at, leaf, value, count } = this.items[node];
+    const { at, leaf, value, count, other } = this.items[node];
     for (let i = 0; i < at.length; ++i) {
       const above = this.stacks.parent[at[i]];
       if (above > 0)
-        this.addItem(this.kid(kids, node, this.stacks.frame[above]), above, leaf[i], value[i], count[i]);
+        this.addItem(this.kid(kids, node, this.stacks.frame[above]), above, leaf[i], value[i], count[i], other[i]);
     }
   }
 
@@ -106,6 +111,7 @@ class GraphView extends View {
     this.parent = stacks.parent;
     this.value = stacks.value;
     this.count = stacks.count;
+    this.other = stacks.other;
   }
 
   children(node) {
@@ -122,7 +128,7 @@ class GraphView extends View {
 
 function viewOfNodes(stacks, nodes, upward, rootFrame) {
   const view = new View(stacks, upward, rootFrame);
-  for (const node of nodes) view.addItem(0, node, node, stacks.value[node], stacks.count[node]);
+  for (const node of nodes) view.addItem(0, node, node, stacks.value[node], stacks.count[node], stacks.other[node]);
   return view;
 }
 
@@ -130,11 +136,10 @@ function invertedView(stacks) {
   const view = new View(stacks, true, 0);
   const kids = new Map();
   for (let node = 0; node < stacks.size; ++node) {
-    const value = stacks.selfValue[node];
-    if (value === 0) continue;
-    view.addItem(0, node, node, value, stacks.selfCount[node]);
-    if (node > 0)
-      view.addItem(view.kid(kids, 0, stacks.frame[node]), node, node, value, stacks.selfCount[node]);
+    const amounts = [stacks.selfValue[node], stacks.selfCount[node], stacks.selfOther[node]];
+    if (amounts[0] + amounts[2] === 0) continue;
+    view.addItem(0, node, node, ...amounts);
+    if (node > 0) view.addItem(view.kid(kids, 0, stacks.frame[node]), node, node, ...amounts);
   }
   view.kids[0] = view.sorted([...kids.values()]);
   return view;
