@@ -53,6 +53,13 @@ def check_alone(stacks, functions):
         assert not [s for s in samples if python_frames(s[0])], function
 
 
+BURNERS = {"before_python", "beside_python", "after_python", "python_0", "in_c_thread_0", "at_exit_0"}
+
+
+def in_a_burner(frames):
+    return bool(BURNERS & set(names_of(frames)))
+
+
 def test_life_of_an_embedded_interpreter(interpreter, embed_life, tmp_path):
     """Before it is there, at work, in a thread that C made, while it ends and when it is gone."""
     if interpreter.kind != "shared":
@@ -65,8 +72,12 @@ def test_life_of_an_embedded_interpreter(interpreter, embed_life, tmp_path):
     shares = {}
     for function in ("python_0", "in_c_thread_0", "at_exit_0"):
         shares[function] = count(stacks, function) / (RATE_HZ * BURN_S)
-    figure("embedded[%s]" % interpreter.name, min(shares.values()), "", str(shares))
-    assert min(shares.values()) >= 0.95
+    unnamed = total(s for s in stacks if not in_a_burner(s[0])) / total(stacks)
+    figure("embedded[%s]" % interpreter.name, min(shares.values()), "", "%s, %.4f of it elsewhere" % (shares, unnamed))
+    # A pause of the whole machine is on the program's clock and takes no sample: 0.9, as for the functions of C.
+    assert min(shares.values()) >= 0.9
+    # Beside its burners the program loads and starts Python; a burner whose frames are not found would be here.
+    assert unnamed <= 0.03, [s for s in stacks if not in_a_burner(s[0])]
     roots = {python_frames(frames)[0][0] for frames, _ in stacks if "in_c_thread_0" in names_of(frames)}
     assert roots == {"<module>"}
 
